@@ -1,0 +1,55 @@
+/**
+ * The TCP toolkit for Deno: a server, a client, an event socket with the habits of node:net that is an async iterator and a
+ * pair of web streams too, and messages over it.
+ *
+ * ```ts
+ * import { createServer, ServerProtocol } from "@verb/tcp";
+ *
+ * const app = createServer(ServerProtocol.TCP);
+ * app.onConnection((socket) => {
+ *   socket.on("data", (data) => socket.write(`Echo: ${data}`));
+ * });
+ * app.listen(0);
+ * await app.close();
+ * ```
+ *
+ * @module
+ */
+
+// The server.
+export { createServer, ServerProtocol, TcpServer } from "./src/server/server.ts";
+export type { Capabilities, CloseOptions, ServerAddress, TcpServerEvents } from "./src/server/server.ts";
+export type { Connections } from "./src/server/connections.ts";
+export type { ListenOptions } from "./src/server/listen_arguments.ts";
+export type { ServerLimits, ServerOptions } from "./src/server/options.ts";
+export type { ServerMetrics } from "./src/observe/metrics.ts";
+export type { TelemetryEvent } from "./src/observe/telemetry.ts";
+
+// Messages and counting.
+export { MessageProtocol, type MessageProtocolOptions } from "./src/protocol/message_protocol.ts";
+export { ConnectionPool } from "./src/protocol/connection_pool.ts";
+
+// The socket and its client, as in ./tcp.
+export { type ClientOptions, connect } from "./src/client/connect.ts";
+export type { CloseReason, CloseReceipt } from "./src/observe/close_receipt.ts";
+export type { ConnectOptions } from "./src/socket/connect_target.ts";
+export type { PipeTarget } from "./src/socket/pipe.ts";
+export type { SocketDeadlines, SocketLimits, TcpOptions } from "./src/socket/settings.ts";
+export { type Listener, SocketEmitter, type TCPSocketEvents } from "./src/socket/socket_emitter.ts";
+export { TCPSocket, type TCPSocketOptions } from "./src/socket/tcp_socket.ts";
+export type { WriteCallback } from "./src/socket/write_queue.ts";
+
+// Errors, and the codecs that the messages stand on; the whole family is in ./framing.
+export { FrameError, type FrameErrorInit, MessageError, TcpError, type TcpErrorInit } from "./src/base/errors.ts";
+export {
+  type ByteSink,
+  type Codec,
+  type FrameDecoder,
+  FrameDecoderStream,
+  type FrameDecoderStreamOptions,
+  FrameEncoderStream,
+  json,
+  type JsonOptions,
+  lengthPrefixed,
+  type LengthPrefixedOptions,
+} from "./src/framing/mod.ts";

@@ -1,0 +1,107 @@
+/**
+ * Chunks in, contiguous bytes out: the only place that joins bytes for a decoder.
+ *
+ * At most two pieces are held: the stash (our own copy of the beginning of an unfinished frame) and the chunk pushed
+ * last. A byte is copied when the frame it belongs to is spread over chunks, and then a constant number of times, so
+ * the work is linear in the input however it is cut.
+ */
+
+const EMPTY = new Uint8Array(0);
+const SMALLEST_STASH_BYTES = 64;
+
+/** Bytes waiting for a decoder. */
+export class ByteQueue {
+  /** The chunk pushed last; its unread bytes are those from `at` to `end`. Read it only while `stashed` is 0. */
+  chunk: Uint8Array = EMPTY;
+  at = 0;
+  end = 0;
+  /** Bytes in front of `chunk` that belong to a frame begun in earlier chunks. */
+  stashed = 0;
+  #stash: Uint8Array = EMPTY;
+
+  /** Bytes waiting. */
+  get length(): number {
+    return this.stashed + this.end - this.at;
+  }
+
+  /** Takes the chunk over. */
+  push(chunk: Uint8Array): void {
+    if (this.at < this.end) this.stash(this.end - this.at);
+    this.chunk = chunk;
+    this.at = 0;
+    this.end = chunk.length;
+  }
+
+  /**
+   * Moves up to `bytes` from the chunk into the stash. `need` is the size the stash will have to reach, where it is
+   * known: it grows by doubling towards that and not beyond.
+   */
+  stash(bytes: number, need = Infinity): void {
+    bytes = Math.min(bytes, this.end - this.at);
+    const length = this.stashed + bytes;
+    if (length > this.#stash.length) {
+      const grown = Math.min(need, Math.max(length, this.stashed * 2, SMALLEST_STASH_BYTES));
+      const larger = new Uint8Array(Math.max(grown, length));
+      larger.set(this.#stash.subarray(0, this.stashed));
+      this.#stash = larger;
+    }
+    this.#stash.set(this.chunk.subarray(this.at, this.at + bytes), this.stashed);
+    this.stashed = length;
+    this.at += bytes;
+    if (this.at === this.end) this.chunk = EMPTY, this.at = this.end = 0;
+  }
+
+  /**
+   * Makes the first `bytes` contiguous in the stash. Gives false if they are not all there yet; then everything there
+   * is has moved to the stash and the chunk is free.
+   */
+  gather(bytes: number): boolean {
+    if (this.stashed < bytes) this.stash(bytes - this.stashed, bytes);
+    return this.stashed >= bytes;
+  }
+
+  /** The stashed bytes, still ours. */
+  get stashBytes(): Uint8Array {
+    return this.#stash;
+  }
+
+  /** Hands the stash over and starts an empty one. */
+  takeStash(): Uint8Array {
+    const bytes = this.#stash.subarray(0, this.stashed);
+    this.#stash = EMPTY;
+    this.stashed = 0;
+    return bytes;
+  }
+
+  /** Throws away up to `bytes` from the front and says how many that were. */
+  skip(bytes: number): number {
+    const length = this.length;
+    if (bytes >= length) {
+      this.clear();
+      return length;
+    }
+    if (bytes < this.stashed) {
+      this.#stash = this.#stash.slice(bytes, this.stashed);
+      this.stashed -= bytes;
+    } else {
+      this.at += bytes - this.stashed;
+      this.#stash = EMPTY;
+      this.stashed = 0;
+    }
+    return bytes;
+  }
+
+  /** Hands everything over as one piece, without a copy where it is one piece. */
+  takeAll(): Uint8Array {
+    if (this.stashed > 0) this.stash(Infinity, this.length);
+    const rest = this.stashed > 0 ? this.takeStash() : this.chunk.subarray(this.at, this.end);
+    this.clear();
+    return rest;
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.chunk = this.#stash = EMPTY;
+    this.at = this.end = this.stashed = 0;
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * Where an encoder writes without making a buffer of its own: a stretch of the queue that goes to the kernel.
+ *
+ * ```ts ignore
+ * const buffer = sink.reserve(4 + body.length); // write from index sink.at on
+ * new DataView(buffer.buffer, buffer.byteOffset).setUint32(sink.at, body.length);
+ * buffer.set(body, sink.at + 4);
+ * sink.commit(4 + body.length);
+ * ```
+ */
+export interface ByteSink {
+  /** Gives a buffer with room for `maxBytes` from index {@link ByteSink.at} on. What stands there before is garbage. */
+  reserve(maxBytes: number): Uint8Array;
+  /** Where in the reserved buffer to write. Valid from `reserve` to `commit`. */
+  readonly at: number;
+  /** Hands on the first `bytes` that were written at `at`. Without it nothing of a reservation is sent. */
+  commit(bytes: number): void;
+}

@@ -1,0 +1,49 @@
+/**
+ * The contracts of framing: bytes in, messages out, and back. Pure and synchronous: no sockets, no streams, no timers.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { json } from "@verb/tcp/framing";
+ *
+ * const decoder = json().decoder();
+ * decoder.push(json().encode({ type: "ping" }));
+ * for (let message; (message = decoder.next()) !== undefined;) assertEquals(message, { type: "ping" });
+ * decoder.end();
+ * ```
+ *
+ * @module
+ */
+
+import type { ByteSink } from "./byte_sink.ts";
+
+/** How messages look on the wire. `In` is what one sends, `Out` what one receives. */
+export interface Codec<In, Out = In> {
+  /** A decoder for one stream of bytes, from its beginning. */
+  decoder(): FrameDecoder<Out>;
+  /** The whole frame of one message, in a buffer that is the caller's for good. Throws for what cannot be sent. */
+  encode(message: In): Uint8Array<ArrayBuffer>;
+  /** The same straight into a queue; a codec without it is asked to `encode`. Throws before anything is committed. */
+  encodeInto?(message: In, sink: ByteSink): void;
+}
+
+/**
+ * Cuts one stream of bytes into messages. It guarantees:
+ *
+ * - However the bytes are cut into chunks, the messages are the same.
+ * - It never holds more than one frame of the largest size and one chunk.
+ * - The work is linear in the bytes.
+ * - `next()` throws a `FrameError` when the stream cannot be understood any more, and the same one ever after; it throws
+ *   a `MessageError` when exactly one frame was bad and consumed, and the next call goes on behind it.
+ */
+export interface FrameDecoder<T> {
+  /** Takes a chunk over: do not change it any more. Messages may be windows on it. */
+  push(chunk: Uint8Array): void;
+  /** The next message, or undefined when more bytes are needed. Call it until then after every `push`. */
+  next(): T | undefined;
+  /** No more bytes will come. Throws a `FrameError` with `ERR_FRAME_TRUNCATED` inside a frame. */
+  end(): void;
+  /** Bytes pushed and not consumed. */
+  readonly bufferedBytes: number;
+  /** Hands back what was not consumed, for a change of protocol. */
+  takeRest(): Uint8Array;
+}

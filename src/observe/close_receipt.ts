@@ -1,0 +1,66 @@
+/** How connections end, in the words that receipts, metrics and logs share. */
+
+/** Every reason there is, in the order of {@link CloseReason}. */
+export const CLOSE_REASONS = [
+  "local",
+  "peer",
+  "reset",
+  "truncated",
+  "destroyed",
+  "error",
+  "protocol",
+  "overflow",
+  "shed",
+  "shutdown",
+  "refused",
+  "tls",
+  "deadline:connect",
+  "deadline:proxy",
+  "deadline:handshake",
+  "deadline:firstByte",
+  "deadline:frame",
+  "deadline:idle",
+  "deadline:rate",
+  "deadline:flush",
+  "deadline:lifetime",
+  "heartbeat",
+] as const satisfies readonly CloseReason[];
+
+/** Why a connection ended; the same words in receipts, metrics and logs. */
+export type CloseReason =
+  | "local" // we ended first, the peer followed
+  | "peer" // the peer ended first, we followed
+  | "reset" // the peer reset the connection, or was found gone by a write
+  | "truncated" // TLS only: the stream ended without close_notify
+  | "destroyed" // `destroy()` without an error
+  | "error" // `destroy(error)`, or a handler threw
+  | "protocol" // the peer broke the protocol (a `FrameError`)
+  | "overflow" // the write queue's bound
+  | "shed" // refused because the server was full
+  | "shutdown" // the server's drain ran out of time
+  | "refused" // a connect that failed
+  | "tls" // the handshake failed
+  | "deadline:connect"
+  | "deadline:proxy"
+  | "deadline:handshake"
+  | "deadline:firstByte"
+  | "deadline:frame"
+  | "deadline:idle"
+  | "deadline:rate"
+  | "deadline:flush"
+  | "deadline:lifetime"
+  | "heartbeat";
+
+/** What {@link TCPSocket.closed} resolves with: how the connection ended and what went through it. */
+export interface CloseReceipt {
+  /** Why it ended. */
+  readonly reason: CloseReason;
+  /** Bytes that came from the peer. */
+  readonly bytesRead: number;
+  /** Bytes that the kernel took; the socket's property of this name counts what was queued, as in Node. */
+  readonly bytesWritten: number;
+  /** Bytes that were queued and never reached the kernel. */
+  readonly unsentBytes: number;
+  /** The error that ended it, where there was one. */
+  readonly error?: Error;
+}

@@ -1,0 +1,44 @@
+/** Facts to numbers: what a server counts. */
+
+import type { CloseReason, CloseReceipt } from "./close_receipt.ts";
+
+/** What `app.metrics()` gives; later versions only add fields. */
+export interface ServerMetrics {
+  /** Connections open now. */
+  readonly open: number;
+  /** Connections accepted so far. */
+  readonly accepted: number;
+  /** Connections closed so far, by reason. */
+  readonly closed: Readonly<Record<CloseReason, number>>;
+  /** Bytes read so far, from open connections too. */
+  readonly bytesRead: number;
+  /** Bytes the kernel took so far, from open connections too. */
+  readonly bytesWritten: number;
+  /** Accepts that failed: a peer was gone before we could take it, or descriptors ran out. */
+  readonly acceptErrors: number;
+}
+
+/** Adds up what closed connections leave behind. */
+export class Counters {
+  accepted = 0;
+  acceptErrors = 0;
+  bytesRead = 0;
+  bytesWritten = 0;
+  readonly #closed = {} as Record<CloseReason, number>;
+
+  constructor(reasons: readonly CloseReason[]) {
+    for (const reason of reasons) this.#closed[reason] = 0;
+  }
+
+  /** A connection is over. */
+  count(receipt: CloseReceipt): void {
+    this.#closed[receipt.reason]++;
+    this.bytesRead += receipt.bytesRead;
+    this.bytesWritten += receipt.bytesWritten;
+  }
+
+  /** A copy of how many closed for which reason. */
+  get closed(): Record<CloseReason, number> {
+    return { ...this.#closed };
+  }
+}

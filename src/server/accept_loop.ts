@@ -1,0 +1,100 @@
+/** Takes connections until the listener is closed; no failure of a peer or of the system ends it sooner. */
+
+import type { Listener } from "../transport/listen.ts";
+import { codeOf } from "../transport/error_codes.ts";
+import type { Transport } from "../transport/transport.ts";
+
+/** Pause after an accept that failed for want of descriptors: time for some to be closed. */
+const EXHAUSTED_PAUSE_MS = 50;
+
+/** What to do about a failed accept. */
+export type AcceptVerdict =
+  | "closed" // the listener is closed
+  | "next" // one peer's fault: it was gone before we took it
+  | "pause" // no descriptors or memory: go on a little later
+  | "unknown"; // never seen: tell, and go on a little later
+
+/** Sorts a failed accept by its code. */
+export function classifyAcceptError(error: unknown, closed: boolean): AcceptVerdict {
+  if (closed) return "closed";
+  switch (codeOf(error)) {
+    case "ECONNABORTED":
+    case "ECONNRESET":
+    case "ENOTCONN":
+    case "EPROTO":
+    case "EINVAL":
+    case "EPIPE":
+    case "EINTR":
+    case "EPERM": // a firewall's refusal
+    case "ETIMEDOUT":
+    case "ENETDOWN":
+    case "EHOSTDOWN":
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return "next";
+    case "EMFILE":
+    case "ENFILE":
+    case "ENOBUFS":
+    case "ENOMEM":
+      return "pause";
+    default:
+      return "unknown";
+  }
+}
+
+/** What the loop needs of its server. */
+export interface AcceptPort {
+  /** Resolves when there is room for one more; undefined when there is now. */
+  admit(): Promise<void> | undefined;
+  acceptFailed(error: unknown, verdict: AcceptVerdict): void;
+}
+
+/** One listener's accepts, one at a time. */
+export class Acceptor {
+  readonly #listener: Listener;
+  readonly #port: AcceptPort;
+  #closed = false;
+  #wake: (() => void) | undefined;
+
+  constructor(listener: Listener, port: AcceptPort) {
+    this.#listener = listener;
+    this.#port = port;
+  }
+
+  /** The next connection, or undefined once the acceptor is closed. */
+  async accept(): Promise<Transport | undefined> {
+    while (!this.#closed) {
+      // Before the accept, so that a flood waits in the kernel instead of costing us a socket each.
+      await this.#port.admit();
+      if (this.#closed) break;
+      try {
+        return await this.#listener.accept();
+      } catch (error) {
+        const verdict = classifyAcceptError(error, this.#closed);
+        if (verdict === "closed") break;
+        this.#port.acceptFailed(error, verdict);
+        if (verdict !== "next") await this.#pause();
+      }
+    }
+    return undefined;
+  }
+
+  /** Closes the listener and ends whoever waits in `accept`. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listener.close();
+    this.#wake?.();
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#wake?.(), EXHAUSTED_PAUSE_MS);
+      this.#wake = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+}

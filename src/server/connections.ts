@@ -1,0 +1,70 @@
+/** The live connections of a server, and who may still come in. */
+
+import type { TCPSocket } from "../socket/tcp_socket.ts";
+
+/** The sockets that are open now: iterable, with `size` and `get(id)`. A socket leaves when it is destroyed. */
+export interface Connections<State = unknown> extends Iterable<TCPSocket<State>> {
+  /** How many there are. */
+  readonly size: number;
+  /** The one with that `socket.id`. */
+  get(id: number): TCPSocket<State> | undefined;
+}
+
+/** The live set and its bound. */
+export class ConnectionSet<State> implements Connections<State> {
+  readonly #sockets = new Map<number, TCPSocket<State>>();
+  readonly #max: () => number;
+  #room: PromiseWithResolvers<void> | undefined;
+  #empty: PromiseWithResolvers<void> | undefined;
+
+  constructor(max: () => number) {
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  get(id: number): TCPSocket<State> | undefined {
+    return this.#sockets.get(id);
+  }
+
+  [Symbol.iterator](): MapIterator<TCPSocket<State>> {
+    return this.#sockets.values();
+  }
+
+  /** Whether one more would be too many. */
+  get full(): boolean {
+    return this.#sockets.size >= this.#max();
+  }
+
+  add(socket: TCPSocket<State>): void {
+    this.#sockets.set(socket.id, socket);
+  }
+
+  remove(socket: TCPSocket<State>): void {
+    if (!this.#sockets.delete(socket.id)) return;
+    if (this.#room !== undefined && !this.full) this.release();
+    if (this.#sockets.size === 0) this.#empty?.resolve();
+  }
+
+  /** Resolves when there is room; undefined when there is now. */
+  whenRoom(): Promise<void> | undefined {
+    if (!this.full) return undefined;
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
+  }
+
+  /** Lets whoever waits for room go on. */
+  release(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  /** Resolves when none is left. */
+  whenEmpty(): Promise<void> {
+    if (this.#sockets.size === 0) return Promise.resolve();
+    this.#empty ??= Promise.withResolvers();
+    return this.#empty.promise;
+  }
+}

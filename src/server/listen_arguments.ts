@@ -1,0 +1,64 @@
+/** The forms of `listen`: read, checked, turned into server options. */
+
+import { checkFunction, checkKeys, checkPort, invalid } from "../base/check.ts";
+import type { ServerOptions } from "./options.ts";
+
+/** Where to listen, as an object. */
+export interface ListenOptions {
+  /** The port; 0 lets the kernel choose. */
+  port?: number;
+  /** The address to listen on. */
+  hostname?: string;
+  /** The same as `hostname`, as node:net calls it. */
+  host?: string;
+  /** How many connections may wait in the kernel. */
+  backlog?: number;
+  /** A unix socket instead of a port. */
+  path?: string;
+}
+
+/** Reads `listen(port?, hostname?, backlog?, callback?)`, `listen(path, callback?)` and `listen(options, callback?)`. */
+export function readListenArguments(args: readonly unknown[]): { options: ServerOptions; callback?: () => void } {
+  const given = args.filter((arg) => arg !== undefined && arg !== null);
+  const last = given.at(-1);
+  const callback = typeof last === "function" ? given.pop() as () => void : undefined;
+  return { options: readTarget(given), ...(callback === undefined ? {} : { callback }) };
+}
+
+function readTarget(args: unknown[]): ServerOptions {
+  const [first, ...more] = args;
+  if (typeof first === "object" && first !== null) {
+    if (more.length > 0) checkFunction("callback", more[0]);
+    return readObject(first);
+  }
+  const rest = [...args];
+  const options: ServerOptions = {};
+  if (typeof first === "string" && !/^\d+$/.test(first)) {
+    // A path in front, as in Node; a name behind a port is the hostname.
+    options.path = rest.shift() as string;
+  } else if (first !== undefined) options.port = checkPort(rest.shift());
+  if (typeof rest[0] === "string" && options.path === undefined) options.hostname = rest.shift() as string;
+  if (typeof rest[0] === "number") options.backlog = rest.shift() as number;
+  if (rest.length > 0) {
+    throw invalid("listen", "(port?, hostname?, backlog?, callback?) or (options, callback?)", rest[0]);
+  }
+  return options;
+}
+
+function readObject(given: ListenOptions): ServerOptions {
+  checkKeys("options", given, ["port", "hostname", "host", "backlog", "path"]);
+  const { host, hostname, path, port, backlog } = given;
+  if (host !== undefined && hostname !== undefined && host !== hostname) {
+    throw new TypeError(`Options "host" and "hostname" must not differ; they are "${host}" and "${hostname}"`);
+  }
+  if (path !== undefined && (port !== undefined || host !== undefined || hostname !== undefined)) {
+    throw new TypeError('Option "path" excludes "port" and "hostname"');
+  }
+  const name = hostname ?? host;
+  return {
+    ...(path === undefined ? {} : { path }),
+    ...(port === undefined ? {} : { port: checkPort(port) }),
+    ...(name === undefined ? {} : { hostname: name }),
+    ...(backlog === undefined ? {} : { backlog }),
+  };
+}

@@ -1,0 +1,107 @@
+/** The server's options: defaults, checks, one frozen record handed inward. */
+
+import { checkBoolean, checkBound, checkInteger, checkKeys, checkPort, checkString } from "../base/check.ts";
+import { TcpError } from "../base/errors.ts";
+import {
+  resolveSocketSettings,
+  SOCKET_LIMIT_KEYS,
+  type SocketDeadlines,
+  type SocketLimits,
+  type SocketSettings,
+  type TcpOptions,
+} from "../socket/settings.ts";
+import { canReusePort } from "../transport/listen.ts";
+
+/** How much the server takes on; the socket's limits hold for each of its sockets. */
+export interface ServerLimits extends SocketLimits {
+  /**
+   * Most connections at once. When they are reached, further peers wait in the kernel's backlog until one leaves.
+   * `Infinity` is no bound.
+   *
+   * @default {10_000}
+   */
+  maxConnections?: number;
+  /**
+   * Closes peers that come when the server is full at once, with a `drop` event, instead of letting them wait.
+   *
+   * @default {false}
+   */
+  dropWhenFull?: boolean;
+}
+
+/** What `withOptions` takes. */
+export interface ServerOptions {
+  /** The port; 0 lets the kernel choose. `listen(port)` goes before it. */
+  port?: number;
+  /**
+   * The address to listen on. `"::"` takes IPv4 too.
+   *
+   * @default {"0.0.0.0"}
+   */
+  hostname?: string;
+  /**
+   * How many connections may wait in the kernel.
+   *
+   * @default {511}
+   */
+  backlog?: number;
+  /** A unix socket instead of a port. Needs `--allow-read` and `--allow-write` for it. */
+  path?: string;
+  /**
+   * Shares the port with other processes. Throws where the runtime lacks its flag (`--unstable-net`).
+   *
+   * @default {false}
+   */
+  reusePort?: boolean;
+  /** How the connections behave. */
+  tcp?: TcpOptions;
+  /** How much the server and each socket may hold. */
+  limits?: ServerLimits;
+  /** The waits that have an end. */
+  deadlines?: SocketDeadlines;
+}
+
+/** Everything resolved. */
+export interface ResolvedServerOptions {
+  readonly port: number;
+  readonly hostname: string;
+  readonly backlog: number;
+  readonly path: string | undefined;
+  readonly reusePort: boolean;
+  readonly maxConnections: number;
+  readonly dropWhenFull: boolean;
+  readonly socket: SocketSettings;
+}
+
+const KEYS = ["port", "hostname", "backlog", "path", "reusePort", "tcp", "limits", "deadlines"];
+const LIMIT_KEYS = [...SOCKET_LIMIT_KEYS, "maxConnections", "dropWhenFull"];
+
+/** Lays `more` over `base`, group by group. */
+export function mergeServerOptions(base: ServerOptions, more: ServerOptions): ServerOptions {
+  checkKeys("options", more, KEYS);
+  const merged: ServerOptions = { ...base, ...more };
+  if (base.tcp && more.tcp) merged.tcp = { ...base.tcp, ...more.tcp };
+  if (base.limits && more.limits) merged.limits = { ...base.limits, ...more.limits };
+  if (base.deadlines && more.deadlines) merged.deadlines = { ...base.deadlines, ...more.deadlines };
+  return merged;
+}
+
+/** Checks everything and fills in the defaults. */
+export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
+  checkKeys("options", options, KEYS);
+  const socket = resolveSocketSettings(options.tcp, options.limits, options.deadlines, LIMIT_KEYS);
+  const reusePort = checkBoolean("reusePort", options.reusePort, false);
+  if (reusePort && !canReusePort()) {
+    throw new TcpError('Option "reusePort" needs Deno to run with --unstable-net', { code: "ERR_FEATURE_UNAVAILABLE" });
+  }
+  return Object.freeze({
+    port: options.port === undefined ? 0 : checkPort(options.port),
+    hostname: checkString("hostname", options.hostname) ?? "0.0.0.0",
+    backlog: checkInteger("backlog", options.backlog, 511, 1, 65_535),
+    path: checkString("path", options.path),
+    reusePort,
+    maxConnections: checkBound("limits.maxConnections", options.limits?.maxConnections, 10_000, 1),
+    dropWhenFull: checkBoolean("limits.dropWhenFull", options.limits?.dropWhenFull, false),
+    socket,
+  });
+}

@@ -1,0 +1,447 @@
+/** The server: options, listening, handing out connections, closing. */
+
+import { EventEmitter } from "node:events";
+// Without this module the rejections of async handlers are swallowed by the runtime's events.
+import "node:process";
+import { checkFunction, checkKeys, checkMs } from "../base/check.ts";
+import { asError, TcpError } from "../base/errors.ts";
+import { CLOSE_REASONS, type CloseReceipt } from "../observe/close_receipt.ts";
+import { Counters, type ServerMetrics } from "../observe/metrics.ts";
+import { tell } from "../observe/telemetry.ts";
+import type { ConnectionFace, SocketHost } from "../socket/connection.ts";
+import { adoptTransport, connectionOf, type TCPSocket } from "../socket/tcp_socket.ts";
+import { systemError } from "../transport/error_codes.ts";
+import { canReusePort, listen, type Listener } from "../transport/listen.ts";
+import { endpointOf, type Transport } from "../transport/transport.ts";
+import { Acceptor, type AcceptPort, type AcceptVerdict } from "./accept_loop.ts";
+import { type Connections, ConnectionSet } from "./connections.ts";
+import { type ListenOptions, readListenArguments } from "./listen_arguments.ts";
+import { mergeServerOptions, type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
+
+/** The protocols that {@link createServer} knows. */
+export const ServerProtocol: {
+  /** Plain TCP, or TLS over it. */
+  readonly TCP: "tcp";
+} = Object.freeze({ TCP: "tcp" });
+
+/** One of the values of {@link ServerProtocol}. */
+export type ServerProtocol = typeof ServerProtocol[keyof typeof ServerProtocol];
+
+/** What the listeners of a {@link TcpServer} are called with. */
+export interface TcpServerEvents<State = unknown> {
+  /** A connection was accepted; `onConnection` registers here. */
+  connection: [socket: TCPSocket<State>];
+  /** Something failed; `onError` registers here. */
+  error: [error: Error & { code?: string }, socket?: TCPSocket<State>];
+  /** The server listens; `onListening` registers here. */
+  listening: [];
+  /** A peer was closed at once because the server was full and `limits.dropWhenFull` is on. */
+  drop: [peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
+  /** The server listens no more and its last connection is over. */
+  close: [];
+}
+
+/** What this runtime can do; `false` means that an option or method of that name has no full effect. */
+export interface Capabilities {
+  /** Whether `tcp.keepAliveInitialDelay` has an effect. */
+  readonly keepAliveInitialDelay: boolean;
+  /** Whether `reusePort` may be asked for. */
+  readonly reusePort: boolean;
+  /** Whether `resetAndDestroy` can send a reset. */
+  readonly reset: boolean;
+}
+
+/** Where a server listens. */
+export interface ServerAddress {
+  /** The address, `"0.0.0.0"` for all of IPv4. */
+  readonly address: string;
+  /** The port, chosen by the kernel where 0 was asked for. */
+  readonly port: number;
+  /** `"IPv4"` or `"IPv6"`. */
+  readonly family: "IPv4" | "IPv6";
+}
+
+/** How long `close` waits. */
+export interface CloseOptions {
+  /**
+   * Milliseconds after which connections that are still open are destroyed.
+   *
+   * @default {10_000}
+   */
+  drainMs?: number;
+}
+
+/**
+ * A TCP server. Made by {@link createServer}; set up with `withOptions` and `onConnection`, started with `listen`.
+ *
+ * It is also the accept loop itself: `for await (const socket of app)` accepts one connection per turn.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createServer } from "@verb/tcp";
+ * import { connect } from "@verb/tcp/tcp";
+ *
+ * await using app = createServer().listen(0, "127.0.0.1");
+ * const client = await connect({ port: app.address()!.port });
+ * for await (const socket of app) {
+ *   socket.end("hello");
+ *   break; // closes the listener; the socket goes on
+ * }
+ * for await (const chunk of client) assertEquals(String(chunk), "hello");
+ * ```
+ */
+export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<State>> {
+  #given: ServerOptions = {};
+  #options: ResolvedServerOptions = resolveServerOptions({});
+  #listener: Listener | undefined;
+  #acceptor: Acceptor | undefined;
+  #iterated = false;
+  #closing: Promise<void> | undefined;
+  readonly #sockets = new ConnectionSet<State>(() => this.#options.maxConnections);
+  readonly #counters = new Counters(CLOSE_REASONS);
+  readonly #host: SocketHost;
+  readonly #acceptPort: AcceptPort;
+
+  /** Use {@link createServer}. */
+  constructor(options: ServerOptions = {}) {
+    super({ captureRejections: true });
+    this.#host = {
+      handlerFailed: (error, face) => this.#handlerFailed(error, face as TCPSocket<State>),
+      connectionFailed: (error, face) => this.#connectionFailed(error, face as TCPSocket<State>),
+      connectionClosed: (face, receipt) => this.#connectionClosed(face, receipt),
+    };
+    this.#acceptPort = {
+      admit: () => this.#options.dropWhenFull ? undefined : this.#sockets.whenRoom(),
+      acceptFailed: (error, verdict) => this.#acceptFailed(error, verdict),
+    };
+    this.withOptions(options);
+  }
+
+  /**
+   * Merges options, group by group, and checks them at once. Unknown names, wrong types and values out of range throw
+   * and change nothing; so does a server that listens already.
+   */
+  withOptions(options: ServerOptions): this {
+    if (this.listening) {
+      throw new TcpError(
+        "Cannot change options while the server listens: close it first (updateLimits and reloadTls are planned for that)",
+        { code: "ERR_SERVER_ALREADY_LISTEN" },
+      );
+    }
+    const merged = mergeServerOptions(this.#given, options);
+    this.#options = resolveServerOptions(merged);
+    this.#given = merged;
+    if (options.tcp?.keepAliveInitialDelay) tell({ type: "option.unsupported", option: "tcp.keepAliveInitialDelay" });
+    return this;
+  }
+
+  /** Calls `handler` for every connection, in the order of registration. What it throws reaches `onError`. */
+  onConnection(handler: (socket: TCPSocket<State>) => void): this {
+    checkFunction("handler", handler);
+    if (this.#iterated) throw new TypeError("Connections are taken by iteration already; onConnection would get none");
+    return this.on("connection", handler);
+  }
+
+  /**
+   * Calls `handler` when the server cannot listen, when a handler throws or rejects, and for failures of a connection
+   * that nobody on the socket was told. `socket` is the one concerned, if there is one.
+   */
+  onError(handler: (error: Error & { code?: string }, socket?: TCPSocket<State>) => void): this {
+    checkFunction("handler", handler);
+    return this.on("error", handler);
+  }
+
+  /** Calls `handler` when the server listens. */
+  onListening(handler: () => void): this {
+    checkFunction("handler", handler);
+    return this.on("listening", handler);
+  }
+
+  /**
+   * Binds at once, so that `address()` is right on return, and starts to accept. Wrong arguments throw; failures of the
+   * system (`EADDRINUSE`, `EACCES`, ...) go to `onError` in a microtask, uncaught if there is none, and `listen` may be
+   * called again.
+   */
+  listen(port?: number, hostname?: string, backlog?: number, listener?: () => void): this;
+  /** With the backlog left out. */
+  listen(port: number, hostname: string, listener: () => void): this;
+  /** With the hostname left out. */
+  listen(port: number, backlog: number, listener?: () => void): this;
+  /** On that port. */
+  listen(port: number, listener: () => void): this;
+  /** On the port of the options. */
+  listen(listener: () => void): this;
+  /** On a unix socket. */
+  listen(path: string, listener?: () => void): this;
+  /** As the object says. */
+  listen(options: ListenOptions, listener?: () => void): this;
+  listen(...args: unknown[]): this {
+    if (this.listening) {
+      throw new TcpError("Cannot listen: the server listens already", { code: "ERR_SERVER_ALREADY_LISTEN" });
+    }
+    const { options: where, callback } = readListenArguments(args);
+    const merged = mergeServerOptions(this.#given, where);
+    // A port given here goes before a path given earlier, and the other way round.
+    if (where.path !== undefined) delete merged.port, delete merged.hostname;
+    else if (where.port !== undefined) delete merged.path;
+    const { path, hostname, port, backlog, reusePort } = this.#options = resolveServerOptions(merged);
+    try {
+      this.#listener = listen(path === undefined ? { hostname, port, backlog, reusePort } : { path });
+    } catch (error) {
+      queueMicrotask(() => this.emit("error", error as TcpError)); // `listen` throws TcpErrors only
+      return this;
+    }
+    this.#closing = undefined;
+    this.#acceptor = new Acceptor(this.#listener, this.#acceptPort);
+    if (callback !== undefined) this.once("listening", callback);
+    queueMicrotask(() => {
+      if (this.#listener === undefined) return; // closed in between
+      this.#tell("listening");
+      if (!this.#iterated) void this.#acceptAll(this.#acceptor!); // set with the listener
+    });
+    return this;
+  }
+
+  /**
+   * One accept per `next()`: a consumer that takes its time leaves peers in the kernel's backlog. Leaving the loop closes
+   * the listener, the sockets go on. Not together with `onConnection`, and one consumer at a time (TypeError).
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<TCPSocket<State>, undefined> {
+    if (this.listenerCount("connection") > 0) {
+      throw new TypeError("Connections go to onConnection already; iterate or handle, not both");
+    }
+    if (this.#iterated) throw new TypeError("This server is being iterated already; one consumer at a time");
+    if (this.#acceptor === undefined) throw new TypeError("Cannot iterate: call listen() first");
+    this.#iterated = true;
+    return this.#iterate(this.#acceptor);
+  }
+
+  async *#iterate(acceptor: Acceptor): AsyncGenerator<TCPSocket<State>, undefined> {
+    try {
+      for (;;) {
+        const transport = await acceptor.accept();
+        if (transport === undefined) return;
+        const socket = this.#take(transport);
+        if (socket === undefined) continue;
+        connectionOf(socket).startReading();
+        yield socket;
+      }
+    } finally {
+      this.#iterated = false;
+      this.#stopListening();
+    }
+  }
+
+  /** The open connections. */
+  get connections(): Connections<State> {
+    return this.#sockets;
+  }
+
+  /** What was counted so far. */
+  metrics(): ServerMetrics {
+    const { accepted, acceptErrors, closed } = this.#counters;
+    let { bytesRead, bytesWritten } = this.#counters;
+    for (const socket of this.#sockets) {
+      bytesRead += socket.bytesRead;
+      bytesWritten += connectionOf(socket).queue.sentBytes;
+    }
+    return { open: this.#sockets.size, accepted, closed, bytesRead, bytesWritten, acceptErrors };
+  }
+
+  /**
+   * Where the server listens, null while it does not. On a unix socket that is its path: `app.address<string>()`.
+   */
+  address<T extends ServerAddress | string = ServerAddress>(): T | null {
+    const addr = this.#listener?.addr;
+    if (addr === undefined) return null;
+    return ("path" in addr ? addr.path : endpointOf(addr)) as T;
+  }
+
+  /** Whether the server takes connections. */
+  get listening(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  /** What this runtime can do. */
+  get capabilities(): Capabilities {
+    return { keepAliveInitialDelay: false, reusePort: canReusePort(), reset: false };
+  }
+
+  /** Lets the process live while the server listens; the default. */
+  ref(): this {
+    this.#listener?.ref?.();
+    return this;
+  }
+
+  /** Lets the process end although the server listens. */
+  unref(): this {
+    this.#listener?.unref?.();
+    return this;
+  }
+
+  /**
+   * Stops accepting, emits `shutdown` on every socket, ends those without a `shutdown` listener once their queue is out,
+   * waits for the peers to end too, and destroys what is left after `drainMs`. Resolves when the last one is gone.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    checkKeys("options", options, ["drainMs"]);
+    const drainMs = checkMs("drainMs", options.drainMs, 10_000);
+    return this.#closing ??= this.#drain(drainMs);
+  }
+
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Stops accepting and destroys every connection now. */
+  destroy(): this {
+    this.#stopListening();
+    for (const socket of [...this.#sockets]) connectionOf(socket).destroy(undefined, "shutdown");
+    void this.close();
+    return this;
+  }
+
+  async #drain(drainMs: number): Promise<void> {
+    this.#stopListening();
+    for (const socket of [...this.#sockets]) {
+      const connection = connectionOf(socket);
+      const handled = socket.listenerCount("shutdown") > 0;
+      connection.emit("shutdown");
+      if (!handled) connection.endWhenRead();
+    }
+    const timer = setTimeout(() => {
+      for (const socket of [...this.#sockets]) connectionOf(socket).destroy(undefined, "shutdown");
+    }, drainMs);
+    await this.#sockets.whenEmpty();
+    clearTimeout(timer);
+    // The last `close` events of the sockets come before the server's.
+    await Promise.resolve();
+    this.#tell("close");
+  }
+
+  #stopListening(): void {
+    this.#listener = undefined;
+    this.#acceptor?.close();
+    this.#acceptor = undefined;
+    this.#sockets.release();
+  }
+
+  // Never rejects: accept() does not, and handlers are guarded.
+  async #acceptAll(acceptor: Acceptor): Promise<void> {
+    for (;;) {
+      const transport = await acceptor.accept();
+      if (transport === undefined) return;
+      const socket = this.#take(transport);
+      if (socket === undefined) continue;
+      try {
+        this.emit("connection", socket);
+      } catch (thrown) {
+        connectionOf(socket).handlerThrew(thrown);
+      }
+      connectionOf(socket).startReading();
+    }
+  }
+
+  /** Makes a socket of it, unless the server is full or closed by now. */
+  #take(transport: Transport): TCPSocket<State> | undefined {
+    if (this.#listener === undefined) {
+      transport.close();
+      return undefined;
+    }
+    if (this.#sockets.full) {
+      const { address, port } = endpointOf(transport.remoteAddr);
+      transport.close();
+      this.#tell("drop", { remoteAddress: address, remotePort: port });
+      return undefined;
+    }
+    this.#counters.accepted++;
+    const socket = adoptTransport(transport, this.#options.socket, this.#host) as TCPSocket<State>;
+    this.#sockets.add(socket);
+    return socket;
+  }
+
+  #acceptFailed(error: unknown, verdict: AcceptVerdict): void {
+    this.#counters.acceptErrors++;
+    if (verdict === "unknown") this.#report(systemError(error, { syscall: "accept" }));
+  }
+
+  #connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void {
+    this.#counters.count(receipt);
+    this.#sockets.remove(face as TCPSocket<State>);
+  }
+
+  #connectionFailed(error: Error, socket: TCPSocket<State>): void {
+    if (this.listenerCount("error") > 0) this.#report(error, socket);
+  }
+
+  #handlerFailed(error: Error, socket: TCPSocket<State>): void {
+    this.#report(error, socket);
+  }
+
+  /** To `onError`; without one, or when that throws too, printed once: the only thing this library ever prints. */
+  #report(error: Error, socket?: TCPSocket<State>, toHandlers = true): void {
+    let unheard = error;
+    try {
+      if (toHandlers && this.listenerCount("error") > 0) {
+        this.emit("error", error, socket);
+        return;
+      }
+    } catch (thrown) {
+      unheard = asError(thrown);
+    }
+    // deno-lint-ignore no-console -- see above
+    console.error(unheard);
+  }
+
+  /** Calls listeners that have no say in what comes next. */
+  #tell(event: "listening" | "drop" | "close", ...args: unknown[]): void {
+    try {
+      (this.emit as (event: string, ...args: unknown[]) => boolean).call(this, event, ...args);
+    } catch (thrown) {
+      this.#report(asError(thrown));
+    }
+  }
+
+  static {
+    // Where the rejection of an async handler arrives.
+    Object.defineProperty(TcpServer.prototype, EventEmitter.captureRejectionSymbol, {
+      value(this: TcpServer, thrown: unknown, event: string, socket?: TCPSocket) {
+        if (event === "connection" && socket !== undefined) connectionOf(socket).handlerThrew(thrown);
+        // An onError that fails itself has nobody left to tell.
+        else this.#report(asError(thrown), undefined, event !== "error");
+      },
+    });
+  }
+}
+
+/**
+ * Makes a server. `protocol` is {@link ServerProtocol}.TCP where no argument is given; anything else is a TypeError.
+ *
+ * @example
+ * ```ts
+ * import { createServer, ServerProtocol } from "@verb/tcp";
+ *
+ * const app = createServer(ServerProtocol.TCP);
+ * app.onConnection((socket) => {
+ *   socket.on("data", (data) => socket.write(`Echo: ${data}`));
+ * });
+ * app.listen(0, "127.0.0.1", () => console.log("listening on", app.address()!.port));
+ * await app.close();
+ * ```
+ */
+export function createServer<State = unknown>(): TcpServer<State>;
+/** Makes a server of that protocol with these options. */
+export function createServer<State = unknown>(protocol: ServerProtocol, options?: ServerOptions): TcpServer<State>;
+export function createServer<State = unknown>(
+  ...args: [protocol?: ServerProtocol, options?: ServerOptions]
+): TcpServer<State> {
+  const [protocol, options] = args;
+  if (args.length > 0 && protocol !== ServerProtocol.TCP) {
+    throw new TypeError(
+      `Argument "protocol" must be ServerProtocol.TCP ("tcp"), the only one supported; it is ${String(protocol)}`,
+    );
+  }
+  return new TcpServer<State>(options);
+}

@@ -1,0 +1,63 @@
+/** The forms of `connect`: read, checked, turned into one record. */
+
+import { checkKeys, checkMs, checkPort, checkString, invalid } from "../base/check.ts";
+import type { Target } from "../transport/dial.ts";
+
+/** Where and how to connect: `port` (and `host`), or `path` of a unix socket. */
+export interface ConnectOptions {
+  /** The port, 1 to 65535. */
+  port?: number;
+  /**
+   * Name or address of the host; a name with several addresses is tried on all of them.
+   *
+   * @default {"localhost"}
+   */
+  host?: string;
+  /** Path of a unix socket, instead of `port`. Needs `--allow-read` and `--allow-write` for it. */
+  path?: string;
+  /**
+   * Longest wait for the connection in milliseconds, then `ETIMEDOUT`. `0` waits as long as the kernel does.
+   *
+   * @default {0}
+   */
+  timeoutMs?: number;
+  /** Gives up connecting; the error is the signal's own reason. Once connected it has no effect. */
+  signal?: AbortSignal;
+}
+
+/** A connect request, checked. */
+export interface ConnectRequest {
+  readonly target: Target;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The names that {@link ConnectOptions} knows. */
+export const CONNECT_KEYS: readonly string[] = ["port", "host", "path", "timeoutMs", "signal"];
+
+/** Checks one options object. */
+export function resolveConnect(options: ConnectOptions, known: readonly string[] = CONNECT_KEYS): ConnectRequest {
+  checkKeys("options", options, known);
+  const { port, signal } = options;
+  const path = checkString("path", options.path);
+  const host = checkString("host", options.host);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid("signal", "an AbortSignal", signal);
+  const timeoutMs = checkMs("timeoutMs", options.timeoutMs, 0);
+  if (path !== undefined) {
+    if (port !== undefined || host !== undefined) throw new TypeError('Option "path" excludes "port" and "host"');
+    return { target: { path }, timeoutMs, signal };
+  }
+  if (port === undefined) throw new TypeError('Option "port" or "path" must say where to connect; both are missing');
+  return { target: { host: host ?? "localhost", port: checkPort(port) }, timeoutMs, signal };
+}
+
+/** Reads `connect(port, host?, callback?)`, `connect(path, callback?)` and `connect(options, callback?)`. */
+export function readConnectArguments(args: readonly unknown[]): { request: ConnectRequest; callback?: () => void } {
+  const callback = args.findLast((arg) => typeof arg === "function") as (() => void) | undefined;
+  const [first, second] = args.filter((arg) => typeof arg !== "function");
+  let options: ConnectOptions;
+  if (typeof first === "object" && first !== null) options = first;
+  else if (typeof first === "string" && !/^\d+$/.test(first)) options = { path: first };
+  else options = { port: checkPort(first), ...(second === undefined ? {} : { host: second as string }) };
+  return { request: resolveConnect(options), ...(callback === undefined ? {} : { callback }) };
+}

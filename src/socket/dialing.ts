@@ -1,0 +1,54 @@
+/** A socket that is being connected: the dial, its deadline, its signal, and whoever gives up first. */
+
+import { TcpError } from "../base/errors.ts";
+import { dial } from "../transport/dial.ts";
+import { systemError } from "../transport/error_codes.ts";
+import type { CloseReason } from "../observe/close_receipt.ts";
+import type { ConnectRequest } from "./connect_target.ts";
+import type { Connection } from "./connection.ts";
+
+/** Connects; success and failure come as the socket's events. */
+export function startDialing(connection: Connection, request: ConnectRequest): void {
+  const { target, timeoutMs, signal } = request;
+  const attempt = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const fail = (error: Error, reason: CloseReason) => connection.destroy(error, reason);
+  const onAbort = () => fail(signal!.reason, "destroyed"); // registered only if there is a signal
+  const settle = () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+    connection.stopDialing = undefined;
+  };
+  connection.stopDialing = () => {
+    settle();
+    attempt.abort();
+  };
+  connection.dial();
+  if (signal?.aborted) return void queueMicrotask(onAbort);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (timeoutMs > 0) {
+    timer = setTimeout(() => {
+      const where = "path" in target ? target.path : `${target.host}:${target.port}`;
+      fail(
+        new TcpError(`Cannot connect to ${where}: no answer within ${timeoutMs} ms`, {
+          code: "ETIMEDOUT",
+          syscall: "connect",
+          ...("path" in target ? { address: target.path } : { address: target.host, port: target.port }),
+        }),
+        "deadline:connect",
+      );
+    }, timeoutMs);
+  }
+  dial(target, attempt.signal).then((transport) => {
+    if (connection.receipt !== undefined) return transport.close(); // too late
+    settle();
+    connection.open(transport);
+    connection.emit("connect");
+    connection.emit("ready");
+    connection.startReading();
+  }, (error) => {
+    settle();
+    fail(systemError(error, { syscall: "connect" }), "refused");
+  });
+}

@@ -1,0 +1,112 @@
+/** The event face's read side: `data` listeners and pipes. */
+
+import type { Buffer } from "node:buffer";
+import { StringDecoder } from "node:string_decoder";
+import type { Connection, ReadConsumer } from "./connection.ts";
+import type { Pipe } from "./pipe.ts";
+import type { Taken } from "./read_loop.ts";
+
+/** Hands chunks to listeners and pipes while it flows. */
+export class EventReader implements ReadConsumer {
+  readonly kind = 'the "data" event';
+  /** `pause()` was called: new listeners do not start the flow. */
+  paused = false;
+  readonly #connection: Connection;
+  #flowing = false;
+  #decoder: StringDecoder | undefined;
+  #pipes: Pipe[] | undefined;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** A listener or a pipe came: claims the read side and starts the flow, unless it was paused. */
+  start(): void {
+    this.#connection.claim(this);
+    this.#lendOrGive();
+    if (!this.paused) this.#flow();
+  }
+
+  /** A listener or a pipe left; without any, reading stops. */
+  stopIfUnheard(): void {
+    if (this.#pipes === undefined && this.#connection.face.listenerCount("data") === 0) this.#flowing = false;
+    this.#lendOrGive();
+  }
+
+  pause(): void {
+    this.paused = true;
+    this.#flowing = false;
+  }
+
+  /** Flows, even if nobody listens; then the data is thrown away. */
+  resume(): void {
+    this.#connection.claim(this);
+    this.paused = false;
+    this.#flow();
+  }
+
+  setEncoding(encoding: BufferEncoding): void {
+    this.#decoder = new StringDecoder(encoding);
+    this.#lendOrGive();
+  }
+
+  addPipe(pipe: Pipe): void {
+    (this.#pipes ??= []).push(pipe);
+    this.start();
+  }
+
+  /** Takes out the pipes to `target`, or all. */
+  removePipes(target: unknown): void {
+    const [gone, kept] = [[] as Pipe[], [] as Pipe[]];
+    for (const pipe of this.#pipes ?? []) (target === undefined || pipe.target === target ? gone : kept).push(pipe);
+    this.#pipes = kept.length > 0 ? kept : undefined;
+    for (const pipe of gone) pipe.detach();
+    this.stopIfUnheard();
+    // Whoever was waited for may be among those that left.
+    if (gone.length > 0) this.#connection.wantMore();
+  }
+
+  take(chunk: Buffer): Taken {
+    if (!this.#flowing) return "hold";
+    const pipes = this.#pipes;
+    if (pipes === undefined) {
+      this.#emit(chunk);
+      return "go";
+    }
+    if (this.#connection.reader.lends) return pipes[0]!.lend(chunk); // lends: there is exactly one
+    if (pipes.some((pipe) => pipe.full)) return "hold";
+    this.#emit(chunk);
+    for (const pipe of pipes) pipe.write(chunk);
+    return "go";
+  }
+
+  end(): void {
+    const rest = this.#decoder?.end();
+    if (rest !== undefined && rest !== "") this.#connection.emit("data", rest);
+    for (const pipe of this.#pipes ?? []) pipe.end();
+  }
+
+  closed(): boolean {
+    for (const pipe of this.#pipes ?? []) pipe.detach();
+    this.#pipes = undefined;
+    return false;
+  }
+
+  #emit(chunk: Buffer): void {
+    if (this.#decoder === undefined) return this.#connection.emit("data", chunk);
+    const text = this.#decoder.write(chunk);
+    if (text !== "") this.#connection.emit("data", text); // else the chunk ended inside a character
+  }
+
+  #flow(): void {
+    this.#flowing = true;
+    this.#connection.wantMore();
+  }
+
+  /** With one pipe to a socket and nobody else, no chunk changes hands and one buffer serves for all. */
+  #lendOrGive(): void {
+    const pipes = this.#pipes;
+    this.#connection.reader.lends = pipes?.length === 1 && pipes[0]!.canLend &&
+      this.#connection.face.listenerCount("data") === 0;
+  }
+}

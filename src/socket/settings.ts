@@ -1,0 +1,108 @@
+/** What every socket is set up with: checked once, frozen, shared by all sockets of a server. */
+
+import { checkBoolean, checkBound, checkKeys, checkMs } from "../base/check.ts";
+
+/** How the connection itself behaves. */
+export interface TcpOptions {
+  /**
+   * Sends small segments at once (TCP_NODELAY). The socket joins the writes of one turn itself, so that this costs no
+   * extra packets.
+   *
+   * @default {true}
+   */
+  noDelay?: boolean;
+  /**
+   * Lets the kernel probe a silent peer (SO_KEEPALIVE).
+   *
+   * @default {true}
+   */
+  keepAlive?: boolean;
+  /**
+   * Milliseconds of silence before the first probe. Deno cannot set it: it is accepted, `capabilities` says so, and the
+   * kernel's own delay holds.
+   *
+   * @default {0}
+   */
+  keepAliveInitialDelay?: number;
+  /**
+   * Milliseconds of silence in both directions before `timeout` is emitted; a socket without a `timeout` listener is
+   * then destroyed with `ETIMEDOUT`. `0` is off.
+   *
+   * @default {0}
+   */
+  timeout?: number;
+  /**
+   * Goes on writing after the peer has ended; then `end()` is yours to call.
+   *
+   * @default {false}
+   */
+  allowHalfOpen?: boolean;
+}
+
+/** How much one socket may hold. */
+export interface SocketLimits {
+  /**
+   * Bound of the write queue in bytes: a write to a queue that already holds this much destroys the socket with
+   * `EOVERFLOW`. `Infinity` is no bound.
+   *
+   * @default {16_777_216}
+   */
+  maxWriteQueueBytes?: number;
+  /**
+   * Queued bytes from which on `write()` gives false; `drain` follows when the queue is empty.
+   *
+   * @default {65_536}
+   */
+  highWaterMarkBytes?: number;
+}
+
+/** The waits of a socket that have an end. */
+export interface SocketDeadlines {
+  /**
+   * Longest time in milliseconds that written bytes may make no progress because the peer does not read. Then the
+   * socket is destroyed with `ETIMEDOUT`, reason `deadline:flush`. `0` is off.
+   *
+   * @default {60_000}
+   */
+  flushMs?: number;
+}
+
+/** Everything resolved. */
+export interface SocketSettings {
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+  readonly keepAliveInitialDelay: number;
+  readonly timeoutMs: number;
+  readonly allowHalfOpen: boolean;
+  readonly maxWriteQueueBytes: number;
+  readonly highWaterMarkBytes: number;
+  readonly flushMs: number;
+}
+
+const TCP_KEYS = ["noDelay", "keepAlive", "keepAliveInitialDelay", "timeout", "allowHalfOpen"];
+const DEADLINE_KEYS = ["flushMs"];
+
+/** The names that {@link SocketLimits} knows. */
+export const SOCKET_LIMIT_KEYS: readonly string[] = ["maxWriteQueueBytes", "highWaterMarkBytes"];
+
+/** Checks the three groups and fills in the defaults. */
+export function resolveSocketSettings(
+  tcp: TcpOptions | undefined,
+  limits: SocketLimits | undefined,
+  deadlines: SocketDeadlines | undefined,
+  limitKeys: readonly string[] = SOCKET_LIMIT_KEYS,
+): SocketSettings {
+  checkKeys("tcp", tcp, TCP_KEYS);
+  checkKeys("limits", limits, limitKeys);
+  checkKeys("deadlines", deadlines, DEADLINE_KEYS);
+  return Object.freeze({
+    noDelay: checkBoolean("tcp.noDelay", tcp?.noDelay, true),
+    keepAlive: checkBoolean("tcp.keepAlive", tcp?.keepAlive, true),
+    keepAliveInitialDelay: checkMs("tcp.keepAliveInitialDelay", tcp?.keepAliveInitialDelay, 0),
+    timeoutMs: checkMs("tcp.timeout", tcp?.timeout, 0),
+    allowHalfOpen: checkBoolean("tcp.allowHalfOpen", tcp?.allowHalfOpen, false),
+    maxWriteQueueBytes: checkBound("limits.maxWriteQueueBytes", limits?.maxWriteQueueBytes, 16_777_216, 1),
+    highWaterMarkBytes: checkBound("limits.highWaterMarkBytes", limits?.highWaterMarkBytes, 65_536, 1),
+    flushMs: checkMs("deadlines.flushMs", deadlines?.flushMs, 60_000) || Infinity,
+  });
+}

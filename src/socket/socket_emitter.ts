@@ -1,0 +1,104 @@
+/** The events of a socket, typed, with a hook for those who start and stop listening for data. */
+
+import type { Buffer } from "node:buffer";
+import { EventEmitter } from "node:events";
+
+/** Any listener. */
+// deno-lint-ignore no-explicit-any -- the user's own events carry what he likes
+export type Listener = (...args: any[]) => void;
+
+/** What the listeners of a {@link TCPSocket} are called with. */
+export interface TCPSocketEvents {
+  /** The connection is there (client only). */
+  connect: [];
+  /** Follows `connect`. */
+  ready: [];
+  /** Bytes came; they are the listener's for good. With `setEncoding` they come as strings. */
+  data: [data: Buffer];
+  /** The peer has sent its last byte and all of them have been handed over. */
+  end: [];
+  /** The write queue is empty again after `write()` gave false. */
+  drain: [];
+  /** Our FIN is out: everything written has been handed to the kernel. */
+  finish: [];
+  /** There was silence for as long as `setTimeout` or `tcp.timeout` said. */
+  timeout: [];
+  /** The server is draining; whoever listens ends the socket himself, everybody else is ended. */
+  shutdown: [];
+  /** The connection failed; `close` follows. */
+  error: [error: Error & { code?: string }];
+  /** The last event, exactly once. */
+  close: [hadError: boolean];
+  /** A readable was piped into this socket. */
+  pipe: [source: unknown];
+  /** A readable was taken off this socket. */
+  unpipe: [source: unknown];
+}
+
+/** An emitter of {@link TCPSocketEvents} that tells its subclass when listeners for `data` come and go. */
+export abstract class SocketEmitter extends EventEmitter<TCPSocketEvents> {
+  /** Adds a listener. One for `data` claims the read side and starts reading, unless the socket is paused. */
+  override on<E extends keyof TCPSocketEvents>(event: E, listener: (...args: TCPSocketEvents[E]) => void): this;
+  /** For events of your own. */
+  override on(event: string | symbol, listener: Listener): this;
+  override on(event: string | symbol, listener: Listener): this {
+    super.on(event as "end", listener);
+    if (event === "data") this.dataListenersChanged(true);
+    return this;
+  }
+
+  /** The same as `on`. */
+  override addListener<E extends keyof TCPSocketEvents>(
+    event: E,
+    listener: (...args: TCPSocketEvents[E]) => void,
+  ): this;
+  /** For events of your own. */
+  override addListener(event: string | symbol, listener: Listener): this;
+  override addListener(event: string | symbol, listener: Listener): this {
+    return this.on(event, listener);
+  }
+
+  /** As `on`, in front of the other listeners. */
+  override prependListener<E extends keyof TCPSocketEvents>(
+    event: E,
+    listener: (...args: TCPSocketEvents[E]) => void,
+  ): this;
+  /** For events of your own. */
+  override prependListener(event: string | symbol, listener: Listener): this;
+  override prependListener(event: string | symbol, listener: Listener): this {
+    super.prependListener(event as "end", listener);
+    if (event === "data") this.dataListenersChanged(true);
+    return this;
+  }
+
+  /** Removes a listener. Without `data` listeners and pipes reading stops. */
+  override removeListener<E extends keyof TCPSocketEvents>(
+    event: E,
+    listener: (...args: TCPSocketEvents[E]) => void,
+  ): this;
+  /** For events of your own. */
+  override removeListener(event: string | symbol, listener: Listener): this;
+  override removeListener(event: string | symbol, listener: Listener): this {
+    super.removeListener(event as "end", listener);
+    if (event === "data") this.dataListenersChanged(false);
+    return this;
+  }
+
+  /** The same as `removeListener`. */
+  override off<E extends keyof TCPSocketEvents>(event: E, listener: (...args: TCPSocketEvents[E]) => void): this;
+  /** For events of your own. */
+  override off(event: string | symbol, listener: Listener): this;
+  override off(event: string | symbol, listener: Listener): this {
+    return this.removeListener(event, listener);
+  }
+
+  /** Removes all listeners, or all of one event. */
+  override removeAllListeners(event?: string | symbol): this {
+    super.removeAllListeners(event as "end");
+    if (event === undefined || event === "data") this.dataListenersChanged(false);
+    return this;
+  }
+
+  /** A `data` listener was added or removed. */
+  protected abstract dataListenersChanged(added: boolean): void;
+}

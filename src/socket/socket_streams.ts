@@ -1,0 +1,118 @@
+/** The stream face: the two web streams of a socket. */
+
+import type { Buffer } from "node:buffer";
+import { asError, TcpError } from "../base/errors.ts";
+import type { Connection, ReadConsumer } from "./connection.ts";
+import type { Taken } from "./read_loop.ts";
+
+function destroyedError(): TcpError {
+  return new TcpError("The socket was destroyed", { code: "ERR_STREAM_DESTROYED" });
+}
+
+/** Feeds a byte stream. The read loop lends its chunks: a stream would detach the buffers it is given. */
+class StreamReader implements ReadConsumer {
+  readonly kind = "the readable stream";
+  readonly #connection: Connection;
+  #controller: ReadableByteStreamController | undefined;
+  #wanted = false;
+  #over = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  pull(controller: ReadableByteStreamController): void {
+    this.#controller = controller;
+    const { receipt, readEnded } = this.#connection;
+    if (receipt !== undefined || readEnded) {
+      this.#finish(receipt === undefined || readEnded ? undefined : receipt.error ?? destroyedError());
+      return;
+    }
+    this.#connection.claim(this);
+    this.#connection.reader.lends = true;
+    this.#wanted = true;
+    this.#connection.wantMore();
+  }
+
+  /** Stops reading; the kernel holds back the peer. */
+  cancel(): void {
+    this.#over = true;
+  }
+
+  take(chunk: Buffer): Taken {
+    if (!this.#wanted || this.#over) return "hold";
+    this.#wanted = false;
+    const request = this.#controller!.byobRequest; // pulled, so there is one
+    const view = request?.view;
+    if (request === null || request === undefined || view === null || view === undefined) {
+      this.#controller!.enqueue(new Uint8Array(chunk));
+      return "go";
+    }
+    const bytes = Math.min(view.byteLength, chunk.length);
+    new Uint8Array(view.buffer, view.byteOffset, bytes).set(bytes === chunk.length ? chunk : chunk.subarray(0, bytes));
+    if (bytes < chunk.length) {
+      // The rest waits for the next read; it is put back before the stream can pull again.
+      this.#connection.reader.held = chunk.subarray(bytes);
+      request.respond(bytes);
+      return "wait";
+    }
+    request.respond(bytes);
+    return "go";
+  }
+
+  end(): void {
+    this.#finish(undefined);
+  }
+
+  closed(error: Error | undefined): boolean {
+    if (this.#over) return false;
+    this.#finish(error ?? destroyedError());
+    return true;
+  }
+
+  #finish(error: Error | undefined): void {
+    if (this.#over || this.#controller === undefined) return;
+    this.#over = true;
+    if (error !== undefined) return this.#controller.error(error);
+    this.#controller.close();
+    this.#controller.byobRequest?.respond(0); // a waiting BYOB read ends with a close only then
+  }
+}
+
+/** Makes the readable side. Nothing is read before the first `read()`. */
+export function makeReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = new StreamReader(connection);
+  return new ReadableStream({
+    type: "bytes",
+    pull: (controller) => reader.pull(controller),
+    cancel: () => reader.cancel(),
+  }, { highWaterMark: 0 }) as ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
+/** Makes the writable side. A write is done when the kernel has its bytes: then they are the caller's again. */
+export function makeWritable(connection: Connection): WritableStream<Uint8Array> {
+  let used = false;
+  return new WritableStream<Uint8Array>({
+    start(controller) {
+      connection.writerFailed = (error) => {
+        controller.error(error ?? destroyedError());
+        return used && error !== undefined;
+      };
+      if (connection.receipt !== undefined) controller.error(connection.receipt.error ?? destroyedError());
+    },
+    write(chunk) {
+      used = true;
+      if (!ArrayBuffer.isView(chunk)) throw new TypeError("A chunk written to a socket must be a Uint8Array");
+      return new Promise((resolve, reject) => {
+        connection.write(chunk, (error) => error ? reject(error) : resolve());
+      });
+    },
+    close() {
+      used = true;
+      return new Promise((resolve, reject) => connection.end((error) => error ? reject(error) : resolve()));
+    },
+    abort(reason) {
+      connection.destroy(asError(reason));
+    },
+  });
+}

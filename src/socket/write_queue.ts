@@ -1,0 +1,244 @@
+/**
+ * Bytes on their way to the kernel. Small writes are copied and joined in a staging buffer, large ones are kept by
+ * reference; one write is in flight at a time and the queue grows behind it.
+ */
+
+import type { ByteSink } from "../framing/byte_sink.ts";
+import type { Transport } from "../transport/transport.ts";
+import { borrowStaging, returnStaging, STAGING_BYTES } from "./staging.ts";
+
+/** Settles one write: without an error once the kernel has taken its bytes. */
+export type WriteCallback = (error?: Error | null) => void;
+
+/** What the queue tells its connection. */
+export interface WriteQueuePort {
+  /** A write is about to go out where none was in flight. */
+  flushing(): void;
+  /** The kernel took bytes. */
+  wrote(): void;
+  /** No write is in flight any more: nothing is queued, or it is corked. */
+  flushed(): void;
+  writeFailed(error: unknown): void;
+  /** A user's callback is due. */
+  settle(callback: WriteCallback, error: Error | undefined): void;
+}
+
+interface Segment {
+  readonly bytes: Uint8Array;
+  /** The staging buffer to give back, if the bytes stand in one. */
+  readonly staging: Uint8Array | undefined;
+}
+
+interface PendingCallback {
+  readonly callback: WriteCallback;
+  /** Settled once this many bytes in all have been sent. */
+  readonly at: number;
+}
+
+const LARGEST_COPIED_BYTES = STAGING_BYTES / 4;
+
+// Queues written to outside of their own read turn: one microtask flushes them all.
+let dirty: WriteQueue[] = [];
+
+function flushDirty(): void {
+  const queues = dirty;
+  dirty = [];
+  for (const queue of queues) queue.flushScheduled();
+}
+
+/** The write side of one connection. */
+export class WriteQueue implements ByteSink {
+  /** Bytes accepted and not yet taken by the kernel. */
+  length = 0;
+  /** Bytes the kernel took. */
+  sentBytes = 0;
+  /** Number of `cork()` calls that are not undone; nothing leaves while there are any. */
+  corked = 0;
+  /** Where a reservation writes; see {@link ByteSink}. */
+  at = 0;
+
+  readonly #port: WriteQueuePort;
+  #transport: Transport | undefined;
+  #writing = false;
+  #scheduled = false;
+  // The staging buffer that small writes go to, with the bytes in it.
+  #tail: Uint8Array | undefined;
+  #tailBytes = 0;
+  // Full staging buffers and large writes in front of the tail; made when first needed.
+  #segments: Segment[] | undefined;
+  #callbacks: PendingCallback[] | undefined;
+  #reserved: Uint8Array | undefined;
+
+  constructor(port: WriteQueuePort) {
+    this.#port = port;
+  }
+
+  /** From now on bytes can leave. */
+  open(transport: Transport): void {
+    this.#transport = transport;
+  }
+
+  /** Whether everything accepted has been taken by the kernel. */
+  get idle(): boolean {
+    return this.length === 0 && !this.#writing;
+  }
+
+  /** Whether somebody waits for bytes to be sent. */
+  get hasCallbacks(): boolean {
+    return this.#callbacks !== undefined;
+  }
+
+  /** Whether a write of that size is copied at once, so that the caller may reuse its buffer. */
+  copies(bytes: number): boolean {
+    return bytes <= LARGEST_COPIED_BYTES;
+  }
+
+  /** Queues bytes: small ones are copied now, large ones must be left alone until they are sent. */
+  append(bytes: Uint8Array): void {
+    const size = bytes.length;
+    if (size === 0) return;
+    if (this.copies(size)) {
+      const buffer = this.reserve(size);
+      buffer.set(bytes, this.at);
+      this.commit(size);
+    } else {
+      this.#seal();
+      this.#push(bytes, undefined);
+    }
+  }
+
+  reserve(maxBytes: number): Uint8Array {
+    this.#reserved = undefined; // an encoder that threw may have left one
+    if (maxBytes > LARGEST_COPIED_BYTES) {
+      this.#seal();
+      this.at = 0;
+      return this.#reserved = new Uint8Array(maxBytes);
+    }
+    if (this.#tail !== undefined && this.#tailBytes + maxBytes > STAGING_BYTES) this.#seal();
+    this.at = this.#tailBytes;
+    return this.#tail ??= borrowStaging();
+  }
+
+  commit(bytes: number): void {
+    if (this.#reserved !== undefined) {
+      const reserved = this.#reserved;
+      this.#reserved = undefined;
+      this.#push(bytes === reserved.length ? reserved : reserved.subarray(0, bytes), undefined);
+    } else {
+      this.#tailBytes += bytes;
+      this.length += bytes;
+    }
+  }
+
+  /** Calls back once everything queued so far has been sent. */
+  whenSent(callback: WriteCallback): void {
+    (this.#callbacks ??= []).push({ callback, at: this.sentBytes + this.length });
+  }
+
+  /** Flushes in a microtask, together with every other queue written to in this turn. */
+  schedule(): void {
+    if (this.#scheduled || this.#writing) return;
+    this.#scheduled = true;
+    if (dirty.push(this) === 1) queueMicrotask(flushDirty);
+  }
+
+  /** For the microtask only. */
+  flushScheduled(): void {
+    this.#scheduled = false;
+    this.flush();
+  }
+
+  /** Starts sending, unless a write is in flight: that one goes on with whatever is queued by then. */
+  flush(): void {
+    if (this.#writing || this.corked > 0 || this.#transport === undefined) return;
+    if (this.length > 0) void this.#send(this.#transport);
+    else if (this.#callbacks !== undefined) this.#settleSent(); // of writes without bytes
+  }
+
+  /** From now on nothing leaves any more. */
+  close(): void {
+    this.#transport = undefined;
+  }
+
+  /** Throws away what is queued and fails its callbacks. */
+  abort(error: Error): void {
+    const callbacks = this.#callbacks;
+    this.#tail =
+      this.#segments =
+      this.#callbacks =
+      this.#reserved =
+        undefined;
+    this.#tailBytes = this.length = 0;
+    if (callbacks !== undefined) { for (const { callback } of callbacks) this.#port.settle(callback, error); }
+  }
+
+  // Never rejects: what fails goes to the port.
+  async #send(transport: Transport): Promise<void> {
+    this.#writing = true;
+    this.#port.flushing();
+    try {
+      while (this.length > 0 && this.corked === 0) {
+        let bytes: Uint8Array;
+        let staging: Uint8Array | undefined;
+        if (this.#segments !== undefined && this.#segments.length > 0) {
+          ({ bytes, staging } = this.#segments.shift()!); // not empty, see above
+        } else {
+          staging = this.#tail!; // length > 0 and no segment: the bytes are in the tail
+          bytes = staging.subarray(0, this.#tailBytes);
+          this.#tail = undefined;
+          this.#tailBytes = 0;
+        }
+        for (let at = 0; at < bytes.length;) {
+          const taken = await transport.write(at === 0 ? bytes : bytes.subarray(at));
+          if (this.#transport === undefined) return; // aborted meanwhile
+          at += taken;
+          this.length -= taken;
+          this.sentBytes += taken;
+          this.#port.wrote();
+          if (this.#callbacks !== undefined && this.length > 0) this.#settleSent();
+        }
+        if (staging !== undefined) returnStaging(staging);
+      }
+    } catch (error) {
+      this.#writing = false;
+      if (this.#transport !== undefined) this.#port.writeFailed(error);
+      return;
+    }
+    this.#writing = false;
+    this.#port.flushed();
+  }
+
+  /** Settles the callbacks of what has been sent. */
+  #settleSent(): void {
+    const callbacks = this.#callbacks!; // callers have looked
+    let due = 0;
+    while (due < callbacks.length && callbacks[due]!.at <= this.sentBytes) due++;
+    if (due === 0) return;
+    // Taken out first: a callback may write.
+    if (due === callbacks.length) this.#callbacks = undefined;
+    else this.#callbacks = callbacks.slice(due);
+    for (let i = 0; i < due; i++) this.#port.settle(callbacks[i]!.callback, undefined);
+  }
+
+  /** Settles what is left once all is sent; the connection calls it after `drain`, as Node orders the two. */
+  settleAll(): void {
+    if (this.#callbacks !== undefined) this.#settleSent();
+  }
+
+  #seal(): void {
+    if (this.#tail === undefined) return;
+    const staging = this.#tail;
+    const bytes = staging.subarray(0, this.#tailBytes);
+    this.#tail = undefined;
+    this.length -= bytes.length;
+    this.#tailBytes = 0;
+    if (bytes.length > 0) this.#push(bytes, staging);
+    else returnStaging(staging);
+  }
+
+  #push(bytes: Uint8Array, staging: Uint8Array | undefined): void {
+    if (bytes.length === 0) return;
+    (this.#segments ??= []).push({ bytes, staging });
+    this.length += bytes.length;
+  }
+}

@@ -1,0 +1,65 @@
+/** The one place that reads the runtime's errors: every failure of the system leaves here with a string code. */
+
+import { TcpError } from "../base/errors.ts";
+
+/** What was being done when the error came. */
+export interface Attempt {
+  syscall: string;
+  address?: string | undefined;
+  port?: number | undefined;
+}
+
+// Deno tells an unknown host by the resolver's words alone; these are the two groups that getaddrinfo(3) knows.
+const TRY_AGAIN = /temporary failure|try again/i;
+const LOOKUP = /failed to lookup address|name or service not known|nodename nor servname|no address associated/i;
+
+/** The string code of an error of the runtime. */
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "ERR_UNKNOWN";
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === "string") return code;
+  if (LOOKUP.test(error.message)) return TRY_AGAIN.test(error.message) ? "EAI_AGAIN" : "ENOTFOUND";
+  switch (error.name) {
+    case "NotCapable":
+    case "PermissionDenied":
+      return "EACCES";
+    case "BadResource":
+    case "Interrupted":
+      return "ECANCELED";
+    case "TimedOut":
+    case "TimeoutError":
+      return "ETIMEDOUT";
+    case "AbortError":
+      return "ABORT_ERR";
+    case "ConnectionRefused":
+      return "ECONNREFUSED";
+    case "ConnectionReset":
+      return "ECONNRESET";
+    case "ConnectionAborted":
+      return "ECONNABORTED";
+    case "BrokenPipe":
+      return "EPIPE";
+    case "NotConnected":
+      return "ENOTCONN";
+    case "AddrInUse":
+      return "EADDRINUSE";
+    case "AddrNotAvailable":
+      return "EADDRNOTAVAIL";
+    case "NotFound":
+      return "ENOENT";
+    default:
+      return "ERR_UNKNOWN";
+  }
+}
+
+/** Wraps an error of the runtime, which stays its `cause`. An error that is ours already passes through. */
+export function systemError(error: unknown, attempt: Attempt): TcpError {
+  if (error instanceof TcpError) return error;
+  const code = codeOf(error);
+  const { address, port } = attempt;
+  const where = address === undefined
+    ? ""
+    : ` ${address.includes(":") ? `[${address}]` : address}${port === undefined ? "" : `:${port}`}`;
+  const why = error instanceof Error ? error.message : String(error);
+  return new TcpError(`Cannot ${attempt.syscall}${where}: ${why} (${code})`, { ...attempt, code, cause: error });
+}

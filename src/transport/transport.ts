@@ -1,0 +1,53 @@
+/**
+ * What a socket needs of whatever carries its bytes: the shape of `Deno.Conn`, so that a `Deno.TcpConn` is one as it
+ * stands and nothing lies between the socket and the runtime.
+ */
+export interface Transport {
+  /** Reads into `buffer`; gives the number of bytes, or null at the peer's FIN. One read at a time. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /** Hands bytes to the kernel; gives how many it took, which may be fewer. One write at a time. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Sends FIN; reading goes on. */
+  closeWrite(): Promise<void>;
+  /** Frees the descriptor; a pending read or write rejects. */
+  close(): void;
+  readonly localAddr: Deno.Addr;
+  readonly remoteAddr: Deno.Addr;
+  ref?(): void;
+  unref?(): void;
+  setNoDelay?(on: boolean): void;
+  setKeepAlive?(on: boolean): void;
+  /** What TLS says of the connection; absent on plain TCP. */
+  readonly security?: TransportSecurity;
+}
+
+/** What a TLS engine tells of a connection; filled by the engines. */
+export interface TransportSecurity {
+  readonly encrypted: true;
+  readonly authorized: boolean;
+  readonly authorizationError: string | undefined;
+  readonly alpnProtocol: string | undefined;
+  readonly servername: string | undefined;
+}
+
+/** An address as sockets tell it. */
+export interface Endpoint {
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+  readonly family: "IPv4" | "IPv6" | undefined;
+}
+
+const NOWHERE: Endpoint = { address: undefined, port: undefined, family: undefined };
+const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+
+/** An IPv4 address that came in over an IPv6 socket, told as the IPv4 address it is. */
+export function normalizeAddress(hostname: string): string {
+  return MAPPED_IPV4.exec(hostname)?.[1] ?? hostname;
+}
+
+/** The runtime's address in the words of node:net; a unix socket has none of the three. */
+export function endpointOf(addr: Deno.Addr | undefined): Endpoint {
+  if (addr === undefined || !("hostname" in addr)) return NOWHERE;
+  const address = normalizeAddress(addr.hostname);
+  return { address, port: addr.port, family: address.includes(":") ? "IPv6" : "IPv4" };
+}

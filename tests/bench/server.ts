@@ -1,0 +1,42 @@
+// deno-lint-ignore-file no-console -- a command line
+/**
+ * The servers that are measured: `deno run --allow-net tests/bench/server.ts MODE PORT`, for a load generator that speaks
+ * the mode's protocol.
+ */
+
+import { createServer, MessageProtocol, ServerProtocol, type TCPSocket } from "../../mod.ts";
+import { lengthPrefixed } from "../../src/framing/mod.ts";
+
+interface Ping {
+  type: string;
+  timestamp?: number;
+}
+
+const modes: Record<string, (socket: TCPSocket) => void> = {
+  echo: (socket) => socket.on("data", (data) => socket.write(data)),
+  relay: (socket) => socket.pipe(socket),
+  sink: (socket) => socket.on("data", () => {}),
+  raw: (socket) => {
+    const protocol = new MessageProtocol(socket, { codec: lengthPrefixed() }).attach();
+    protocol.onMessage = (body) => protocol.send(body);
+  },
+  frames: (socket) => {
+    const protocol = new MessageProtocol<Ping>(socket).attach();
+    protocol.onMessage = (message) => {
+      if (message.type === "ping") protocol.send({ type: "pong", timestamp: Date.now() });
+    };
+  },
+};
+
+const [mode = "", port = ""] = Deno.args;
+const handler = modes[mode];
+if (handler === undefined) {
+  console.error(`usage: server.ts ${Object.keys(modes).join("|")} PORT`);
+  Deno.exit(2);
+}
+createServer(ServerProtocol.TCP, { limits: { maxConnections: 20_000 } })
+  .onConnection((socket) => {
+    socket.on("error", () => {});
+    handler(socket);
+  })
+  .listen(Number(port), "127.0.0.1");
