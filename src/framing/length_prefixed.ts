@@ -81,6 +81,19 @@ const utf8 = new TextEncoder();
 // Below this many UTF-16 units three bytes for each are reserved; above, counting the bytes is cheaper than the room.
 const COUNTED_TEXT_LENGTH = 1_024;
 
+// Up to here a loop beats the call to the encoder.
+const LOOPED_TEXT_LENGTH = 64;
+
+/** Writes a text that is ASCII and gives its length, or gives -1 if it is not. */
+function writeAscii(text: string, buffer: Uint8Array, at: number): number {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 127) return -1;
+    buffer[at + i] = unit;
+  }
+  return text.length;
+}
+
 /** The codec behind {@link lengthPrefixed}; `json` uses it to write text without a buffer in between. */
 export class LengthPrefixedCodec implements Codec<Uint8Array> {
   readonly #layout: Layout;
@@ -118,7 +131,9 @@ export class LengthPrefixedCodec implements Codec<Uint8Array> {
     const room = exact ? Buffer.byteLength(text) : text.length * 3;
     if (room > maxFrameBytes) throw tooLarge("send", room, maxFrameBytes);
     const buffer = sink.reserve(bytes + room);
-    const { written } = utf8.encodeInto(text, buffer.subarray(sink.at + bytes));
+    const at = sink.at + bytes;
+    let written = text.length <= LOOPED_TEXT_LENGTH ? writeAscii(text, buffer, at) : -1;
+    if (written < 0) ({ written } = utf8.encodeInto(text, buffer.subarray(at)));
     writeLength(buffer, sink.at, written, this.#layout);
     sink.commit(bytes + written);
   }

@@ -19,6 +19,8 @@ export interface ReadPort {
    * offered before and held.
    */
   deliver(chunk: Buffer, fresh: boolean): Taken;
+  /** When bytes last came, by `Date.now()`. */
+  readonly lastActivity: number;
   /** The peer's FIN. */
   peerEnded(): void;
   readFailed(error: unknown): void;
@@ -26,6 +28,10 @@ export interface ReadPort {
 
 const SMALLEST_BUFFER_BYTES = 256;
 const LARGEST_BUFFER_BYTES = 65_536;
+// A connection that uses up a buffer within this time gets larger ones, up to that size, even if its reads are small:
+// making a buffer costs more than what is in it.
+const BUSY_MS = 1_000;
+const BUSY_BUFFER_BYTES = 16_384;
 
 /** The read side of one connection. */
 export class ReadLoop {
@@ -40,11 +46,12 @@ export class ReadLoop {
   readonly #port: ReadPort;
   #transport: Transport | undefined;
   #running = false;
-  #buffer: Buffer | undefined;
-  // How much of the buffer has been given away.
-  #used = 0;
+  // What is left of the buffer; the rest has been given away.
+  #rest: Buffer | undefined;
+  #bufferBytes = 0;
   #nextBytes = SMALLEST_BUFFER_BYTES;
   #largestRead = 0;
+  #allocatedAt = 0;
 
   constructor(port: ReadPort) {
     this.#port = port;
@@ -73,7 +80,7 @@ export class ReadLoop {
   /** Stops for good and lets go of the buffer. Gives the number of held bytes that nobody will see. */
   close(): number {
     const lost = this.held?.length ?? 0;
-    this.#transport = this.#buffer = this.held = undefined;
+    this.#transport = this.#rest = this.held = undefined;
     return lost;
   }
 
@@ -90,7 +97,7 @@ export class ReadLoop {
         const bytes = await transport.read(window);
         if (this.#transport === undefined) return;
         if (bytes === null) {
-          this.#buffer = undefined;
+          this.#rest = undefined;
           this.#port.peerEnded();
           return; // #running stays true: there is nothing more to read
         }
@@ -109,27 +116,33 @@ export class ReadLoop {
 
   /** Where the next read goes. */
   #window(): Buffer {
-    const buffer = this.#buffer;
-    if (buffer !== undefined) {
-      if (this.#used === 0) return buffer;
+    if (this.#rest !== undefined) {
       // With less than half left, a fresh buffer is cheaper than the extra system calls of short reads.
-      if (this.#used <= buffer.length / 2) return buffer.subarray(this.#used);
-      if (this.#largestRead * 8 < buffer.length && buffer.length === this.#nextBytes) {
-        this.#nextBytes = Math.max(buffer.length / 4, SMALLEST_BUFFER_BYTES);
-      }
+      if (this.#rest.length * 2 >= this.#bufferBytes) return this.#rest;
+      this.#adapt(this.#bufferBytes);
     }
-    this.#used = this.#largestRead = 0;
-    return this.#buffer = Buffer.allocUnsafeSlow(this.#nextBytes);
+    this.#bufferBytes = this.#nextBytes;
+    this.#largestRead = 0;
+    this.#allocatedAt = this.#port.lastActivity;
+    return this.#rest = Buffer.allocUnsafeSlow(this.#bufferBytes);
+  }
+
+  /** A buffer is used up: the next one is larger for a busy connection, smaller for one that wants little. */
+  #adapt(bytes: number): void {
+    if (bytes !== this.#nextBytes) return; // a full read has grown it already
+    if (this.#port.lastActivity - this.#allocatedAt < BUSY_MS) {
+      if (bytes < BUSY_BUFFER_BYTES) this.#nextBytes = bytes * 4;
+    } else if (this.#largestRead * 8 < bytes) this.#nextBytes = Math.max(bytes / 4, SMALLEST_BUFFER_BYTES);
   }
 
   /** The part of the window that was filled. */
   #cut(window: Buffer, bytes: number): Buffer {
     if (bytes > this.#largestRead) this.#largestRead = bytes;
-    if (bytes === window.length && bytes * 2 >= this.#nextBytes && this.#nextBytes < LARGEST_BUFFER_BYTES) {
+    const full = bytes === window.length;
+    if (full && bytes * 2 >= this.#nextBytes && this.#nextBytes < LARGEST_BUFFER_BYTES) {
       this.#nextBytes *= 4;
-      if (this.lends) this.#buffer = undefined; // the chunk below still holds it
-    }
-    if (!this.lends) this.#used += bytes;
-    return bytes === window.length ? window : window.subarray(0, bytes);
+      this.#rest = undefined; // the chunk below still holds it
+    } else if (!this.lends) this.#rest = window.subarray(bytes);
+    return full ? window : window.subarray(0, bytes);
   }
 }

@@ -57,9 +57,16 @@ export function systemError(error: unknown, attempt: Attempt): TcpError {
   if (error instanceof TcpError) return error;
   const code = codeOf(error);
   const { address, port } = attempt;
-  const where = address === undefined
-    ? ""
-    : ` ${address.includes(":") ? `[${address}]` : address}${port === undefined ? "" : `:${port}`}`;
+  const host = address?.includes(":") === true ? `[${address}]` : address;
+  const where = host === undefined ? "" : port === undefined ? ` ${host}` : ` ${host}:${port}`;
   const why = error instanceof Error ? error.message : String(error);
-  return new TcpError(`Cannot ${attempt.syscall}${where}: ${why} (${code})`, { ...attempt, code, cause: error });
+  // The trace would show this library's loops only, and the cause has its own; servers that see thousands of resets a
+  // second should not pay for it.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new TcpError(`Cannot ${attempt.syscall}${where}: ${why} (${code})`, { ...attempt, code, cause: error });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }

@@ -35,8 +35,5 @@ if (handler === undefined) {
   Deno.exit(2);
 }
 createServer(ServerProtocol.TCP, { limits: { maxConnections: 20_000 } })
-  .onConnection((socket) => {
-    socket.on("error", () => {});
-    handler(socket);
-  })
+  .onConnection(handler)
   .listen(Number(port), "127.0.0.1");
