@@ -17,8 +17,9 @@
  */
 
 // The server.
-export { createServer, ServerProtocol, TcpServer } from "./src/server/server.ts";
-export type { Capabilities, CloseOptions, ServerAddress, TcpServerEvents } from "./src/server/server.ts";
+export { createServer, ServerProtocol } from "./src/server/create_server.ts";
+export { TcpServer } from "./src/server/server.ts";
+export type { Capabilities, CloseOptions, ServerAddress, TcpServerEvents } from "./src/server/server_types.ts";
 export type { Connections } from "./src/server/connections.ts";
 export type { ListenOptions } from "./src/server/listen_arguments.ts";
 export type { ServerLimits, ServerOptions } from "./src/server/options.ts";
@@ -34,13 +35,21 @@ export { type ClientOptions, connect } from "./src/client/connect.ts";
 export type { CloseReason, CloseReceipt } from "./src/observe/close_receipt.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { PipeTarget } from "./src/socket/pipe.ts";
-export type { SocketDeadlines, SocketLimits, TcpOptions } from "./src/socket/settings.ts";
+export type { SocketDeadlines, SocketLimits, TcpOptions, TCPSocketOptions } from "./src/socket/settings.ts";
 export { type Listener, SocketEmitter, type TCPSocketEvents } from "./src/socket/socket_emitter.ts";
-export { TCPSocket, type TCPSocketOptions } from "./src/socket/tcp_socket.ts";
+export { SocketFacts } from "./src/socket/socket_facts.ts";
+export { TCPSocket } from "./src/socket/tcp_socket.ts";
 export type { WriteCallback } from "./src/socket/write_queue.ts";
 
 // Errors, and the codecs that the messages stand on; the whole family is in ./framing.
-export { FrameError, type FrameErrorInit, MessageError, TcpError, type TcpErrorInit } from "./src/base/errors.ts";
+export {
+  FrameError,
+  type FrameErrorInit,
+  MessageError,
+  type SocketError,
+  TcpError,
+  type TcpErrorInit,
+} from "./src/base/errors.ts";
 export {
   type ByteSink,
   type Codec,

@@ -4,12 +4,20 @@
  * @module
  */
 
-export { FrameError, type FrameErrorInit, MessageError, TcpError, type TcpErrorInit } from "./src/base/errors.ts";
+export {
+  FrameError,
+  type FrameErrorInit,
+  MessageError,
+  type SocketError,
+  TcpError,
+  type TcpErrorInit,
+} from "./src/base/errors.ts";
 export { type ClientOptions, connect } from "./src/client/connect.ts";
 export type { CloseReason, CloseReceipt } from "./src/observe/close_receipt.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { PipeTarget } from "./src/socket/pipe.ts";
-export type { SocketDeadlines, SocketLimits, TcpOptions } from "./src/socket/settings.ts";
+export type { SocketDeadlines, SocketLimits, TcpOptions, TCPSocketOptions } from "./src/socket/settings.ts";
 export { type Listener, SocketEmitter, type TCPSocketEvents } from "./src/socket/socket_emitter.ts";
-export { TCPSocket, type TCPSocketOptions } from "./src/socket/tcp_socket.ts";
+export { SocketFacts } from "./src/socket/socket_facts.ts";
+export { TCPSocket } from "./src/socket/tcp_socket.ts";
 export type { WriteCallback } from "./src/socket/write_queue.ts";

@@ -18,6 +18,8 @@ export class ByteQueue {
   /** Bytes in front of `chunk` that belong to a frame begun in earlier chunks. */
   stashed = 0;
   #stash: Uint8Array = EMPTY;
+  // Where in it the stashed bytes begin: what was taken from the front stays where it is.
+  #from = 0;
 
   /** Bytes waiting. */
   get length(): number {
@@ -39,13 +41,14 @@ export class ByteQueue {
   stash(bytes: number, need = Infinity): void {
     bytes = Math.min(bytes, this.end - this.at);
     const length = this.stashed + bytes;
-    if (length > this.#stash.length) {
+    if (this.#from + length > this.#stash.length) {
       const grown = Math.min(need, Math.max(length, this.stashed * 2, SMALLEST_STASH_BYTES));
       const larger = new Uint8Array(Math.max(grown, length));
-      larger.set(this.#stash.subarray(0, this.stashed));
+      larger.set(this.stashBytes);
       this.#stash = larger;
+      this.#from = 0;
     }
-    this.#stash.set(this.chunk.subarray(this.at, this.at + bytes), this.stashed);
+    this.#stash.set(this.chunk.subarray(this.at, this.at + bytes), this.#from + this.stashed);
     this.stashed = length;
     this.at += bytes;
     if (this.at === this.end) this.chunk = EMPTY, this.at = this.end = 0;
@@ -62,15 +65,14 @@ export class ByteQueue {
 
   /** The stashed bytes, still ours. */
   get stashBytes(): Uint8Array {
-    return this.#stash;
+    return this.#stash.subarray(this.#from, this.#from + this.stashed);
   }
 
-  /** Hands the stash over and starts an empty one. */
-  takeStash(): Uint8Array {
-    const bytes = this.#stash.subarray(0, this.stashed);
-    this.#stash = EMPTY;
-    this.stashed = 0;
-    return bytes;
+  /** Hands over the first `bytes` of the stash. */
+  takeStash(bytes: number = this.stashed): Uint8Array {
+    const taken = this.#stash.subarray(this.#from, this.#from + bytes);
+    this.#dropStash(bytes);
+    return taken;
   }
 
   /** Throws away up to `bytes` from the front and says how many that were. */
@@ -80,14 +82,9 @@ export class ByteQueue {
       this.clear();
       return length;
     }
-    if (bytes < this.stashed) {
-      this.#stash = this.#stash.slice(bytes, this.stashed);
-      this.stashed -= bytes;
-    } else {
-      this.at += bytes - this.stashed;
-      this.#stash = EMPTY;
-      this.stashed = 0;
-    }
+    const inStash = Math.min(bytes, this.stashed);
+    this.#dropStash(inStash);
+    this.at += bytes - inStash;
     return bytes;
   }
 
@@ -102,6 +99,16 @@ export class ByteQueue {
   /** Forgets everything. */
   clear(): void {
     this.chunk = this.#stash = EMPTY;
-    this.at = this.end = this.stashed = 0;
+    this.at =
+      this.end =
+      this.stashed =
+      this.#from =
+        0;
+  }
+
+  #dropStash(bytes: number): void {
+    this.stashed -= bytes;
+    this.#from += bytes;
+    if (this.stashed === 0) this.#stash = EMPTY, this.#from = 0;
   }
 }

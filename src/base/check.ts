@@ -1,6 +1,7 @@
 /** Checks of options and arguments: five small checkers, one form of message (what, rule, value). */
 
-function show(value: unknown): string {
+/** A value as messages show it: short, and never an object's content. */
+export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
   if (typeof value === "bigint") return `${value}n`;

@@ -2,15 +2,14 @@
  * One timer for any number of deadlines that move all the time. Traffic never touches it: it only writes down when it
  * came. The timer looks at its old time, is told when to look next, and is armed again for that.
  *
- * Times are `Date.now()`, which the socket has at hand anyway. A step of the system's clock must not end connections, so
- * a look that finds the clock stepped asks again later instead of judging.
+ * Times are `performance.now()`, so a step of the system's clock ends nothing.
  */
-const CLOCK_STEP_MS = 1_000;
+
+import { MAX_TIMER_MS } from "./check.ts";
 
 /** Lazily armed timer; see the module's comment. */
 export class DeadlineTimer {
   #looksAt = Infinity;
-  #clockOffset = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #check: (now: number) => number;
 
@@ -28,10 +27,9 @@ export class DeadlineTimer {
   lookBy(dueAt: number): void {
     if (dueAt >= this.#looksAt) return;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    const now = Date.now();
     this.#looksAt = dueAt;
-    this.#clockOffset = now - performance.now();
-    this.#timer = setTimeout(() => this.#look(), Math.max(0, dueAt - now));
+    const waitMs = Math.ceil(dueAt - performance.now());
+    this.#timer = setTimeout(() => this.#look(), Math.min(Math.max(0, waitMs), MAX_TIMER_MS));
     // A deadline alone is no reason for the process to stay.
     Deno.unrefTimer(this.#timer);
   }
@@ -44,15 +42,12 @@ export class DeadlineTimer {
   }
 
   #look(): void {
-    const now = Date.now();
-    const step = now - performance.now() - this.#clockOffset;
+    const now = performance.now();
+    const dueAt = this.#looksAt;
     this.#timer = undefined;
     this.#looksAt = Infinity;
-    if (Math.abs(step) > CLOCK_STEP_MS) {
-      this.lookBy(now + CLOCK_STEP_MS);
-      return;
-    }
-    const next = this.#check(now);
+    // Further away than a timer can hold, or a timer that came early.
+    const next = dueAt > now ? dueAt : this.#check(now);
     if (next < Infinity) this.lookBy(next);
   }
 }

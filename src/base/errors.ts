@@ -52,6 +52,9 @@ export class TcpError extends Error {
   }
 }
 
+/** What error listeners are called with: a {@link TcpError} of ours, or whatever a handler threw or passed to `destroy`. */
+export type SocketError = Error & Partial<Pick<TcpError, "code" | "syscall" | "address" | "port">>;
+
 /** What a {@link FrameError} or {@link MessageError} carries: the numbers that explain it. */
 export interface FrameErrorInit {
   /** `ERR_FRAME_TOO_LARGE`, `ERR_FRAME_TRUNCATED`, `ERR_FRAME_MALFORMED` or `ERR_MESSAGE_INVALID`. */
@@ -103,5 +106,12 @@ export class MessageError extends TcpError {
 
 /** Turns whatever was thrown or passed by a caller into an `Error`, keeping it as `cause` where it was none. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`Not an Error was thrown: ${String(thrown)}`, { cause: thrown });
+  if (thrown instanceof Error) return thrown;
+  let text: string;
+  try {
+    text = String(thrown);
+  } catch {
+    text = typeof thrown; // it cannot be made a string
+  }
+  return new Error(`Not an Error was thrown: ${text}`, { cause: thrown });
 }

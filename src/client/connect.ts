@@ -2,7 +2,9 @@
 
 import { CONNECT_KEYS, type ConnectOptions, resolveConnect } from "../socket/connect_target.ts";
 import { startDialing } from "../socket/dialing.ts";
-import { connectionOf, SOCKET_OPTION_KEYS, TCPSocket, type TCPSocketOptions } from "../socket/tcp_socket.ts";
+import { SOCKET_OPTION_KEYS, type TCPSocketOptions } from "../socket/settings.ts";
+import { connectionOf } from "../socket/socket_facts.ts";
+import { TCPSocket } from "../socket/tcp_socket.ts";
 import { TcpError } from "../base/errors.ts";
 
 /** Where to connect and how the socket behaves. */

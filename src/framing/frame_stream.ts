@@ -1,7 +1,8 @@
 /** A codec as web streams: what `pipeThrough` takes. The only file of framing that knows streams. */
 
+import { checkFunction, checkKeys } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
-import type { Codec } from "./codec.ts";
+import type { Codec, FrameDecoder } from "./codec.ts";
 
 /** How a {@link FrameDecoderStream} deals with bad messages. */
 export interface FrameDecoderStreamOptions {
@@ -9,9 +10,14 @@ export interface FrameDecoderStreamOptions {
   onInvalid?: (error: MessageError) => void;
 }
 
+/** Messages decoded ahead of the reader. */
+const READ_AHEAD_MESSAGES = 1;
+
 /**
- * Bytes to messages. It decodes what one read brought at a time, so it may run ahead of its reader by the messages of
- * one chunk. An end of input inside a frame is an error (`ERR_FRAME_TRUNCATED`).
+ * Bytes to messages, a pair of streams for `pipeThrough`. It decodes when it is read, at most one message ahead; a chunk
+ * is taken when the one before is used up. An end of input inside a frame is an error (`ERR_FRAME_TRUNCATED`). Every
+ * message in front of an error is read before the error is: that is why this is no TransformStream, which would drop
+ * them.
  *
  * @example
  * ```ts
@@ -24,28 +30,136 @@ export interface FrameDecoderStreamOptions {
  * assertEquals(await Array.fromAsync(messages), [{ n: 1 }, { n: 2 }]);
  * ```
  */
-export class FrameDecoderStream<T> extends TransformStream<Uint8Array, T> {
-  /** Makes a stream for one sequence of bytes. */
+export class FrameDecoderStream<T> implements TransformStream<Uint8Array, T> {
+  /** The messages. */
+  readonly readable: ReadableStream<T>;
+  /** The bytes. */
+  readonly writable: WritableStream<Uint8Array>;
+
+  /** Makes a pair for one sequence of bytes. */
   constructor(codec: Codec<never, T>, options: FrameDecoderStreamOptions = {}) {
-    const decoder = codec.decoder();
-    super({
-      transform(chunk, controller) {
-        decoder.push(chunk);
-        for (;;) {
-          try {
-            const message = decoder.next();
-            if (message === undefined) return;
-            controller.enqueue(message);
-          } catch (error) {
-            if (!(error instanceof MessageError) || options.onInvalid === undefined) throw error;
-            options.onInvalid(error);
-          }
-        }
-      },
-      flush() {
-        decoder.end();
-      },
+    checkKeys("options", options, ["onInvalid"]);
+    if (options.onInvalid !== undefined) checkFunction("onInvalid", options.onInvalid);
+    const pump = new DecoderPump<T>(codec.decoder(), options.onInvalid);
+    this.readable = new ReadableStream<T>({
+      start: (controller) => void (pump.reader = controller),
+      pull: () => pump.pull(),
+      cancel: (reason) => pump.cancel(reason),
+    }, { highWaterMark: READ_AHEAD_MESSAGES });
+    this.writable = new WritableStream<Uint8Array>({
+      start: (controller) => void (pump.writer = controller),
+      write: (chunk) => pump.write(chunk),
+      close: () => pump.close(),
+      abort: (reason) => pump.reader?.error(reason),
     });
+  }
+}
+
+/** Between the two streams: holds one decoder and at most one chunk that is not used up. */
+class DecoderPump<T> {
+  reader: ReadableStreamDefaultController<T> | undefined;
+  writer: WritableStreamDefaultController | undefined;
+  readonly #decoder: FrameDecoder<T>;
+  readonly #onInvalid: ((error: MessageError) => void) | undefined;
+  #chunk: PromiseWithResolvers<void> | undefined;
+  #wanted: PromiseWithResolvers<void> | undefined;
+  #closing = false;
+  #failed = false;
+  #failure: unknown;
+
+  constructor(decoder: FrameDecoder<T>, onInvalid: ((error: MessageError) => void) | undefined) {
+    this.#decoder = decoder;
+    this.#onInvalid = onInvalid;
+  }
+
+  /** The reader wants more: gives what there is, or waits for a chunk. */
+  pull(): Promise<void> | undefined {
+    if (this.#advance()) return undefined;
+    this.#wanted = Promise.withResolvers();
+    return this.#wanted.promise;
+  }
+
+  /** Done when the chunk is used up. */
+  write(chunk: Uint8Array): Promise<void> {
+    this.#decoder.push(chunk);
+    this.#chunk = Promise.withResolvers();
+    const { promise } = this.#chunk;
+    this.#deliver();
+    return promise;
+  }
+
+  close(): Promise<void> {
+    this.#closing = true;
+    this.#chunk = Promise.withResolvers();
+    const { promise } = this.#chunk;
+    this.#deliver();
+    return promise;
+  }
+
+  /** The reader is gone: so is the use of writing. */
+  cancel(reason: unknown): void {
+    this.writer?.error(reason);
+    this.#chunk?.reject(reason);
+  }
+
+  #deliver(): void {
+    if (this.#wanted === undefined || !this.#advance()) return;
+    const wanted = this.#wanted;
+    this.#wanted = undefined;
+    wanted.resolve();
+  }
+
+  /** Fills the reader's queue from the decoder. False: nothing came and more bytes are needed. */
+  #advance(): boolean {
+    const reader = this.reader!; // set when the stream was made, before anybody can pull
+    let some = false;
+    while (!this.#failed && reader.desiredSize! > 0) { // null only after an error, which ends all of this
+      const message = this.#next();
+      if (message === undefined) break;
+      reader.enqueue(message);
+      some = true;
+    }
+    if (some) return true;
+    if (this.#failed) {
+      // What was decoded before is read first.
+      if (reader.desiredSize === READ_AHEAD_MESSAGES) this.#fail(reader);
+      return true;
+    }
+    const chunk = this.#chunk;
+    this.#chunk = undefined;
+    if (!this.#closing) {
+      chunk?.resolve();
+      return false;
+    }
+    reader.close();
+    chunk?.resolve();
+    return true;
+  }
+
+  /** The next message; a failure is kept for when its turn comes. */
+  #next(): T | undefined {
+    try {
+      for (;;) {
+        try {
+          const message = this.#decoder.next();
+          if (message === undefined && this.#closing) this.#decoder.end();
+          return message;
+        } catch (error) {
+          if (!(error instanceof MessageError) || this.#onInvalid === undefined) throw error;
+          this.#onInvalid(error);
+        }
+      }
+    } catch (error) {
+      this.#failed = true;
+      this.#failure = error;
+      return undefined;
+    }
+  }
+
+  #fail(reader: ReadableStreamDefaultController<T>): void {
+    reader.error(this.#failure);
+    this.writer?.error(this.#failure);
+    this.#chunk?.reject(this.#failure);
   }
 }
 

@@ -53,7 +53,8 @@ class JsonCodec<T> implements Codec<T> {
   }
 
   decoder(): FrameDecoder<T> {
-    return new JsonDecoder<T>(this.#framing.decoder());
+    // Only of our own framing is it known that frames are untouched windows on the chunk.
+    return new JsonDecoder<T>(this.#framing.decoder(), this.#framing instanceof LengthPrefixedCodec);
   }
 
   encode(message: T): Uint8Array<ArrayBuffer> {
@@ -82,8 +83,11 @@ class JsonDecoder<T> implements FrameDecoder<T> {
   #text = "";
   #looked = false;
 
-  constructor(framing: FrameDecoder<Uint8Array>) {
+  readonly #hasWindows: boolean;
+
+  constructor(framing: FrameDecoder<Uint8Array>, hasWindows: boolean) {
     this.#framing = framing;
+    this.#hasWindows = hasWindows;
   }
 
   get bufferedBytes(): number {
@@ -121,7 +125,9 @@ class JsonDecoder<T> implements FrameDecoder<T> {
 
   #textOf(frame: Uint8Array): string {
     const chunk = this.#chunk;
-    if (frame.length >= SMALL_TEXT_BYTES || frame.buffer !== chunk.buffer) return decoder.decode(frame);
+    if (!this.#hasWindows || frame.length >= SMALL_TEXT_BYTES || frame.buffer !== chunk.buffer) {
+      return decoder.decode(frame);
+    }
     const at = frame.byteOffset - chunk.byteOffset;
     if (!this.#looked) {
       this.#looked = true;

@@ -9,7 +9,7 @@
 
 import { Buffer } from "node:buffer";
 import { ByteQueue } from "../base/byte_queue.ts";
-import { checkBound, checkInteger, checkKeys, invalid } from "../base/check.ts";
+import { checkBound, checkKeys, invalid } from "../base/check.ts";
 import { FrameError } from "../base/errors.ts";
 import type { ByteSink } from "./byte_sink.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
@@ -67,13 +67,15 @@ export function lengthPrefixed(options: LengthPrefixedOptions = {}): Codec<Uint8
   if (bytes !== 1 && bytes !== 2 && bytes !== 4) throw invalid("bytes", "1, 2 or 4", bytes);
   const endian = options.endian ?? "big";
   if (endian !== "big" && endian !== "little") throw invalid("endian", '"big" or "little"', endian);
-  const largest = 2 ** (8 * bytes) - 1;
   const layout: Layout = {
     bytes,
     little: endian === "little",
-    maxFrameBytes: checkBound("maxFrameBytes", options.maxFrameBytes, Math.min(DEFAULT_MAX_FRAME_BYTES, largest), 0),
+    // More than the field can say is no limit, but no reason to write lengths that do not fit either.
+    maxFrameBytes: Math.min(
+      checkBound("maxFrameBytes", options.maxFrameBytes, DEFAULT_MAX_FRAME_BYTES, 0),
+      2 ** (8 * bytes) - 1,
+    ),
   };
-  checkInteger("maxFrameBytes", Math.min(layout.maxFrameBytes, largest), 0, 0, largest);
   return new LengthPrefixedCodec(layout);
 }
 
@@ -181,7 +183,7 @@ class LengthPrefixedDecoder implements FrameDecoder<Uint8Array> {
   }
 
   push(chunk: Uint8Array): void {
-    this.#queue.push(chunk);
+    if (this.#failure === undefined) this.#queue.push(chunk);
   }
 
   next(): Uint8Array | undefined {
@@ -194,12 +196,14 @@ class LengthPrefixedDecoder implements FrameDecoder<Uint8Array> {
       if (body > queue.end) return undefined;
       const end = body + this.#length(queue.chunk, queue.at);
       if (end > queue.end) return undefined;
+      const { buffer, byteOffset } = queue.chunk;
       queue.at = end;
-      return queue.chunk.subarray(body, end);
+      // Not subarray(): whether chunks are Buffers must not show in the messages.
+      return new Uint8Array(buffer, byteOffset + body, end - body);
     }
     if (!queue.gather(bytes)) return undefined;
-    if (!queue.gather(bytes + this.#length(queue.stashBytes, 0))) return undefined;
-    return queue.takeStash().subarray(bytes);
+    const frameBytes = bytes + this.#length(queue.stashBytes, 0);
+    return queue.gather(frameBytes) ? queue.takeStash(frameBytes).subarray(bytes) : undefined;
   }
 
   end(): void {

@@ -6,7 +6,8 @@ import type { Codec, FrameDecoder } from "../framing/codec.ts";
 import { json } from "../framing/json.ts";
 import { lengthPrefixed } from "../framing/length_prefixed.ts";
 import type { Connection } from "../socket/connection.ts";
-import { connectionOf, type TCPSocket } from "../socket/tcp_socket.ts";
+import { connectionOf } from "../socket/socket_facts.ts";
+import type { TCPSocket } from "../socket/tcp_socket.ts";
 
 /** How messages look and how large they may be. */
 export interface MessageProtocolOptions<In, Out = In> {

@@ -4,75 +4,24 @@ import { EventEmitter } from "node:events";
 // Without this module the rejections of async handlers are swallowed by the runtime's events.
 import "node:process";
 import { checkFunction, checkKeys, checkMs } from "../base/check.ts";
-import { asError, TcpError } from "../base/errors.ts";
+import { asError, type SocketError, TcpError } from "../base/errors.ts";
 import { CLOSE_REASONS, type CloseReceipt } from "../observe/close_receipt.ts";
 import { Counters, type ServerMetrics } from "../observe/metrics.ts";
 import { tell } from "../observe/telemetry.ts";
-import type { ConnectionFace, SocketHost } from "../socket/connection.ts";
-import { adoptTransport, connectionOf, type TCPSocket } from "../socket/tcp_socket.ts";
+import type { ConnectionFace, SocketHost } from "../socket/connection_ports.ts";
+import { connectionOf } from "../socket/socket_facts.ts";
+import { adoptTransport, type TCPSocket } from "../socket/tcp_socket.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { canReusePort, listen, type Listener } from "../transport/listen.ts";
 import { endpointOf, type Transport } from "../transport/transport.ts";
 import { Acceptor, type AcceptPort, type AcceptVerdict } from "./accept_loop.ts";
 import { type Connections, ConnectionSet } from "./connections.ts";
 import { type ListenOptions, readListenArguments } from "./listen_arguments.ts";
+import type { Capabilities, CloseOptions, ServerAddress, TcpServerEvents } from "./server_types.ts";
 import { mergeServerOptions, type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
 
-/** The protocols that {@link createServer} knows. */
-export const ServerProtocol: {
-  /** Plain TCP, or TLS over it. */
-  readonly TCP: "tcp";
-} = Object.freeze({ TCP: "tcp" });
-
-/** One of the values of {@link ServerProtocol}. */
-export type ServerProtocol = typeof ServerProtocol[keyof typeof ServerProtocol];
-
-/** What the listeners of a {@link TcpServer} are called with. */
-export interface TcpServerEvents<State = unknown> {
-  /** A connection was accepted; `onConnection` registers here. */
-  connection: [socket: TCPSocket<State>];
-  /** Something failed; `onError` registers here. */
-  error: [error: Error & { code?: string }, socket?: TCPSocket<State>];
-  /** The server listens; `onListening` registers here. */
-  listening: [];
-  /** A peer was closed at once because the server was full and `limits.dropWhenFull` is on. */
-  drop: [peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
-  /** The server listens no more and its last connection is over. */
-  close: [];
-}
-
-/** What this runtime can do; `false` means that an option or method of that name has no full effect. */
-export interface Capabilities {
-  /** Whether `tcp.keepAliveInitialDelay` has an effect. */
-  readonly keepAliveInitialDelay: boolean;
-  /** Whether `reusePort` may be asked for. */
-  readonly reusePort: boolean;
-  /** Whether `resetAndDestroy` can send a reset. */
-  readonly reset: boolean;
-}
-
-/** Where a server listens. */
-export interface ServerAddress {
-  /** The address, `"0.0.0.0"` for all of IPv4. */
-  readonly address: string;
-  /** The port, chosen by the kernel where 0 was asked for. */
-  readonly port: number;
-  /** `"IPv4"` or `"IPv6"`. */
-  readonly family: "IPv4" | "IPv6";
-}
-
-/** How long `close` waits. */
-export interface CloseOptions {
-  /**
-   * Milliseconds after which connections that are still open are destroyed.
-   *
-   * @default {10_000}
-   */
-  drainMs?: number;
-}
-
 /**
- * A TCP server. Made by {@link createServer}; set up with `withOptions` and `onConnection`, started with `listen`.
+ * A TCP server. Made by `createServer`; set up with `withOptions` and `onConnection`, started with `listen`.
  *
  * It is also the accept loop itself: `for await (const socket of app)` accepts one connection per turn.
  *
@@ -96,6 +45,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   #options: ResolvedServerOptions = resolveServerOptions({});
   #listener: Listener | undefined;
   #acceptor: Acceptor | undefined;
+  #accepting = false;
   #iterated = false;
   #closing: Promise<void> | undefined;
   readonly #sockets = new ConnectionSet<State>(() => this.#options.maxConnections);
@@ -103,7 +53,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   readonly #host: SocketHost;
   readonly #acceptPort: AcceptPort;
 
-  /** Use {@link createServer}. */
+  /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
     super({ captureRejections: true });
     this.#host = {
@@ -115,6 +65,10 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       admit: () => this.#options.dropWhenFull ? undefined : this.#sockets.whenRoom(),
       acceptFailed: (error, verdict) => this.#acceptFailed(error, verdict),
     };
+    // A handler that comes after listen() starts the accepts then.
+    EventEmitter.prototype.on.call(this, "newListener", (event: string | symbol) => {
+      if (event === "connection") queueMicrotask(() => this.#startAccepting());
+    });
     this.withOptions(options);
   }
 
@@ -147,7 +101,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    * Calls `handler` when the server cannot listen, when a handler throws or rejects, and for failures of a connection
    * that nobody on the socket was told. `socket` is the one concerned, if there is one.
    */
-  onError(handler: (error: Error & { code?: string }, socket?: TCPSocket<State>) => void): this {
+  onError(handler: (error: SocketError, socket?: TCPSocket<State>) => void): this {
     checkFunction("handler", handler);
     return this.on("error", handler);
   }
@@ -198,7 +152,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     queueMicrotask(() => {
       if (this.#listener === undefined) return; // closed in between
       this.#tell("listening");
-      if (!this.#iterated) void this.#acceptAll(this.#acceptor!); // set with the listener
+      this.#startAccepting();
     });
     return this;
   }
@@ -309,7 +263,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       const connection = connectionOf(socket);
       const handled = socket.listenerCount("shutdown") > 0;
       connection.emit("shutdown");
-      if (!handled) connection.endWhenRead();
+      if (!handled) connection.endForShutdown();
     }
     const timer = setTimeout(() => {
       for (const socket of [...this.#sockets]) connectionOf(socket).destroy(undefined, "shutdown");
@@ -325,7 +279,16 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     this.#listener = undefined;
     this.#acceptor?.close();
     this.#acceptor = undefined;
+    this.#accepting = false;
     this.#sockets.release();
+  }
+
+  /** Accepts for the handlers; while there are none, and nobody iterates, peers wait in the backlog. */
+  #startAccepting(): void {
+    if (this.#acceptor === undefined || this.#accepting || this.#iterated) return;
+    if (this.listenerCount("connection") === 0) return;
+    this.#accepting = true;
+    void this.#acceptAll(this.#acceptor);
   }
 
   // Never rejects: accept() does not, and handlers are guarded.
@@ -414,34 +377,4 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       },
     });
   }
-}
-
-/**
- * Makes a server. `protocol` is {@link ServerProtocol}.TCP where no argument is given; anything else is a TypeError.
- *
- * @example
- * ```ts
- * import { createServer, ServerProtocol } from "@verb/tcp";
- *
- * const app = createServer(ServerProtocol.TCP);
- * app.onConnection((socket) => {
- *   socket.on("data", (data) => socket.write(`Echo: ${data}`));
- * });
- * app.listen(0, "127.0.0.1", () => console.log("listening on", app.address()!.port));
- * await app.close();
- * ```
- */
-export function createServer<State = unknown>(): TcpServer<State>;
-/** Makes a server of that protocol with these options. */
-export function createServer<State = unknown>(protocol: ServerProtocol, options?: ServerOptions): TcpServer<State>;
-export function createServer<State = unknown>(
-  ...args: [protocol?: ServerProtocol, options?: ServerOptions]
-): TcpServer<State> {
-  const [protocol, options] = args;
-  if (args.length > 0 && protocol !== ServerProtocol.TCP) {
-    throw new TypeError(
-      `Argument "protocol" must be ServerProtocol.TCP ("tcp"), the only one supported; it is ${String(protocol)}`,
-    );
-  }
-  return new TcpServer<State>(options);
 }

@@ -37,6 +37,7 @@ export const CONNECT_KEYS: readonly string[] = ["port", "host", "path", "timeout
 
 /** Checks one options object. */
 export function resolveConnect(options: ConnectOptions, known: readonly string[] = CONNECT_KEYS): ConnectRequest {
+  if (options === undefined) throw invalid("options", "an object", options);
   checkKeys("options", options, known);
   const { port, signal } = options;
   const path = checkString("path", options.path);

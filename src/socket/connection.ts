@@ -4,44 +4,27 @@
  */
 
 import type { Buffer } from "node:buffer";
-import { asError, FrameError, TcpError } from "../base/errors.ts";
+import { asError, TcpError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
 import type { CloseReason, CloseReceipt } from "../observe/close_receipt.ts";
 import { enterFlushWatch, flushEnded, Flushing, flushStarted, leaveFlushWatch } from "./flush_watch.ts";
+import { announceEnd } from "./announce_end.ts";
+import type { ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
 import type { IdleTimer } from "./idle_timer.ts";
 import { canWrite, type LifecycleEvent, type LifecycleState, step } from "./lifecycle.ts";
+import {
+  destroyedError,
+  finishedError,
+  overflowError,
+  reasonOf,
+  reasonOfFailure,
+  refusedWrite,
+  stalledError,
+} from "./endings.ts";
 import { ReadLoop, type ReadPort, type Taken } from "./read_loop.ts";
 import type { SocketSettings } from "./settings.ts";
 import { type WriteCallback, WriteQueue, type WriteQueuePort } from "./write_queue.ts";
-
-/** The face that users hold, as the connection sees it. */
-export interface ConnectionFace {
-  /** Calls the listeners; what they throw comes through. */
-  emit(event: string, ...args: unknown[]): boolean;
-  listenerCount(event: string): number;
-}
-
-/** Whoever reads: the event face, iteration, the readable stream or a pipe. */
-export interface ReadConsumer {
-  /** Its name for messages. */
-  readonly kind: string;
-  take(chunk: Buffer): Taken;
-  /** The peer's FIN; everything before it was taken. */
-  end(): void;
-  /** The connection is over. Gives true if somebody was told the error through this face. */
-  closed(error: Error | undefined): boolean;
-}
-
-/** The server that a socket belongs to. */
-export interface SocketHost {
-  /** A handler or listener threw or rejected. */
-  handlerFailed(error: Error, face: ConnectionFace): void;
-  /** The connection failed and nobody on the socket was told. */
-  connectionFailed(error: Error, face: ConnectionFace): void;
-  /** The connection is over: called once, before `close` is emitted. */
-  connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void;
-}
 
 /** Engine of one socket; see the module's comment. */
 export class Connection extends Flushing implements WriteQueuePort, ReadPort {
@@ -55,7 +38,8 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   readonly host: SocketHost | undefined;
   allowHalfOpen: boolean;
   bytesRead = 0;
-  lastActivity: number = Date.now();
+  /** When bytes last came or went, by `performance.now()`. */
+  movedAt: number = performance.now();
   needDrain = false;
   readEnded = false;
   writeFinished = false;
@@ -74,7 +58,11 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   // A data listener is running: its writes leave together right after it.
   #inTurn = false;
   #endWhenRead = false;
+  #shutDown = false;
   #endCallbacks: WriteCallback[] | undefined;
+  // Callbacks of calls that came after the end and before `close`, which is the last.
+  #lateCallbacks: (() => void)[] | undefined;
+  #announced = false;
   #closed: PromiseWithResolvers<CloseReceipt> | undefined;
 
   constructor(face: ConnectionFace, settings: SocketSettings, host: SocketHost | undefined) {
@@ -85,8 +73,6 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     this.flushMs = settings.flushMs;
     this.allowHalfOpen = settings.allowHalfOpen;
   }
-
-  // ---- lifecycle ----
 
   /** A connect is under way. */
   dial(): void {
@@ -118,16 +104,20 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   /** The user has no more to write: what is queued goes out, then FIN. */
   end(callback?: WriteCallback): void {
     if (callback !== undefined) {
-      if (this.writeFinished || this.state === "closed") {
-        const error = this.writeFinished ? undefined : this.#destroyedError("end");
-        queueMicrotask(() => this.settle(callback, error));
-      } else (this.#endCallbacks ??= []).push(callback);
+      if (this.writeFinished) this.#settleSoon(callback, finishedError());
+      else if (this.receipt !== undefined) this.#settleSoon(callback, this.receipt.error ?? destroyedError("end"));
+      else (this.#endCallbacks ??= []).push(callback);
     }
+    this.queue.corked = 0;
     this.#step("localEnd");
   }
 
-  /** As `end()`, but only once a chunk that was read has been handed over. */
-  endWhenRead(): void {
+  /**
+   * The server's end, not the user's: as `end()`, but only once a chunk that was read has been handed over. A handler
+   * that writes afterwards is told so and loses nothing but that write.
+   */
+  endForShutdown(): void {
+    this.#shutDown = true;
     if (this.reader.held === undefined) this.end();
     else this.#endWhenRead = true;
   }
@@ -153,7 +143,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     if (next.action === "refuse") return;
     const before = this.state;
     this.state = next.state;
-    if (event === "localEnd" || next.action === "emitEnd+flushThenFin") this.writeEnded = true;
+    if (event === "localEnd") this.writeEnded = true;
     switch (next.action) {
       case "open+flushThenFin":
       case "flushThenFin":
@@ -161,15 +151,14 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
         else this.queue.schedule();
         break;
       case "emitEnd":
-      case "emitEnd+flushThenFin":
+      case "emitEnd+localEnd":
       case "emitEnd+close":
         this.readEnded = true;
         this.#peerEndedFirst = before === "open";
         this.consumer?.end();
         this.emit("end");
-        // A listener may have destroyed the socket.
-        if (this.state !== next.state) break;
-        if (next.action === "emitEnd+flushThenFin" && this.queue.idle) this.#sendFin();
+        // A listener may have ended or destroyed the socket.
+        if (next.action === "emitEnd+localEnd" && this.state === next.state) this.end();
         break;
       case "emitFinish":
       case "emitFinish+close":
@@ -221,32 +210,18 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     });
     this.stopDialing?.();
     this.host?.connectionClosed(this.face, this.receipt);
-    queueMicrotask(() => this.#announce(error, silent));
+    const { inFlight } = queue;
+    queueMicrotask(() => this.#announce(error, silent, inFlight));
   }
 
-  /** Tells everybody who waits for something, then the listeners. */
-  #announce(error: Error | undefined, silent: boolean): void {
-    const cause = error ?? this.#destroyedError("write");
-    let told = this.connectFailed !== undefined;
-    this.connectFailed?.(error);
-    const callbacks = this.#endCallbacks;
+  #announce(error: Error | undefined, silent: boolean, inFlight: boolean): void {
+    const endCallbacks = this.#endCallbacks ?? [];
     this.#endCallbacks = undefined;
-    if (this.queue.hasCallbacks || callbacks !== undefined) told = true;
-    this.queue.abort(cause);
-    callbacks?.forEach((callback) => this.settle(callback, cause));
-    if (this.consumer?.closed(error) === true) told = true;
-    if (this.writerFailed?.(error) === true) told = true;
-    this.consumer = undefined;
-    if (error !== undefined && !silent) {
-      if (this.face.listenerCount("error") > 0) this.emit("error", error);
-      else if (this.host !== undefined) {
-        if (!told) this.host.connectionFailed(error, this.face);
-      } else if (!told) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+    announceEnd(this, error, silent, inFlight, endCallbacks);
+    const late = this.#lateCallbacks;
+    this.#lateCallbacks = undefined;
+    this.#announced = true;
+    late?.forEach((settle) => settle());
     this.emit("close", error !== undefined);
     if (this.receipt !== undefined) this.#closed?.resolve(this.receipt);
   }
@@ -269,11 +244,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     }
     const { maxWriteQueueBytes } = this.settings;
     if (this.queue.length < maxWriteQueueBytes) return true;
-    const error = new TcpError(
-      `Cannot write: ${this.queue.length} bytes are queued already, at most ${maxWriteQueueBytes} are allowed ` +
-        `(limits.maxWriteQueueBytes)`,
-      { code: "EOVERFLOW", syscall: "write" },
-    );
+    const error = overflowError(this.queue.length, maxWriteQueueBytes);
     if (callback !== undefined) this.queue.whenSent(callback);
     this.destroy(error, "overflow");
     return false;
@@ -288,24 +259,16 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   }
 
   #refuseWrite(callback: WriteCallback | undefined): void {
-    let error: TcpError;
-    if (this.state === "closed") error = this.#destroyedError("write");
-    else if (this.state === "idle") {
-      error = new TcpError("Cannot write: the socket is not connected", {
-        code: "ERR_SOCKET_CLOSED",
-        syscall: "write",
-      });
-    } else if (this.#peerEndedFirst) {
-      error = new TcpError("Cannot write: the peer has ended the connection", { code: "EPIPE", syscall: "write" });
-    } else {
-      error = new TcpError("Cannot write after end()", { code: "ERR_STREAM_WRITE_AFTER_END", syscall: "write" });
-    }
-    if (callback !== undefined) queueMicrotask(() => this.settle(callback, error));
-    if (this.state !== "closed") this.destroy(error, "error");
+    const error = refusedWrite(this.state, this.#peerEndedFirst && !this.allowHalfOpen);
+    if (callback !== undefined) this.#settleSoon(callback, error);
+    if (this.state !== "closed" && !this.#shutDown) this.destroy(error, "error");
   }
 
-  #destroyedError(syscall: string): TcpError {
-    return new TcpError(`Cannot ${syscall}: the socket is closed`, { code: "ERR_STREAM_DESTROYED", syscall });
+  /** Later in this turn, but before `close`. */
+  #settleSoon(callback: WriteCallback, error: Error): void {
+    const settle = () => this.settle(callback, error);
+    if (this.receipt === undefined || this.#announced) queueMicrotask(settle);
+    else (this.#lateCallbacks ??= []).push(settle);
   }
 
   #flush(): void {
@@ -314,14 +277,14 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
 
   flushing(): void {
     if (!this.#inTurn) this.touch(); // in a turn the read has just done it
-    flushStarted(this, this.lastActivity);
+    flushStarted(this, this.movedAt);
   }
 
   wrote(): void {
     // A write that went through at once needs no second look at the clock.
     if (this.queue.length === 0 && this.idle === undefined) return;
     this.touch();
-    flushStarted(this, this.lastActivity);
+    flushStarted(this, this.movedAt);
   }
 
   flushed(): void {
@@ -348,13 +311,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   }
 
   stalled(): void {
-    this.destroy(
-      new TcpError(
-        `The peer took no byte of ${this.queue.length} queued for ${this.flushMs} ms (deadlines.flushMs)`,
-        { code: "ETIMEDOUT", syscall: "write" },
-      ),
-      "deadline:flush",
-    );
+    this.destroy(stalledError(this.queue.length, this.flushMs), "deadline:flush");
   }
 
   // ---- reading ----
@@ -375,10 +332,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   }
 
   deliver(chunk: Buffer, fresh: boolean): Taken {
-    if (fresh) {
-      this.bytesRead += chunk.length;
-      this.touch();
-    }
+    if (fresh) this.arrived(chunk.length);
     if (this.consumer === undefined) return "hold";
     this.#inTurn = true;
     const taken = this.consumer.take(chunk);
@@ -386,6 +340,11 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     this.#inTurn = false;
     if (this.#endWhenRead && taken !== "hold") this.end();
     return taken;
+  }
+
+  arrived(bytes: number): void {
+    this.bytesRead += bytes;
+    this.touch();
   }
 
   peerEnded(): void {
@@ -405,12 +364,8 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   #fail(error: unknown, syscall: string): void {
     const { address, port } = this.remote();
     const failure = systemError(error, { syscall, address, port });
-    const gone = failure.code === "ECONNRESET" || failure.code === "EPIPE" || failure.code === "ECONNABORTED" ||
-      failure.code === "ETIMEDOUT";
-    this.destroy(failure, gone ? "reset" : "error");
+    this.destroy(failure, reasonOfFailure(failure.code));
   }
-
-  // ---- the user's code ----
 
   /** Calls listeners; what one throws is dealt with and goes no further. */
   emit(event: string, arg?: unknown): void {
@@ -423,25 +378,22 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
 
   /** A listener or callback of the user threw or rejected. */
   handlerThrew(thrown: unknown): void {
-    if (this.host === undefined) {
-      queueMicrotask(() => {
-        throw thrown;
-      });
-      return;
-    }
+    if (this.host === undefined) return this.throwLater(thrown);
     const error = asError(thrown);
     this.destroy(error, "error", true);
     this.host.handlerFailed(error, this.face);
   }
 
+  /** Uncaught, outside of whatever runs now. */
+  throwLater(thrown: unknown): void {
+    queueMicrotask(() => {
+      throw thrown;
+    });
+  }
+
   /** Something moved. */
   touch(): void {
-    this.lastActivity = Date.now();
+    this.movedAt = performance.now();
     if (this.idle?.fired === true) this.idle.rearm();
   }
-}
-
-function reasonOf(error: Error | undefined): CloseReason {
-  if (error === undefined) return "destroyed";
-  return error instanceof FrameError ? "protocol" : "error";
 }

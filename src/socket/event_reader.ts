@@ -2,7 +2,8 @@
 
 import type { Buffer } from "node:buffer";
 import { StringDecoder } from "node:string_decoder";
-import type { Connection, ReadConsumer } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { ReadConsumer } from "./connection_ports.ts";
 import type { Pipe } from "./pipe.ts";
 import type { Taken } from "./read_loop.ts";
 
@@ -20,9 +21,14 @@ export class EventReader implements ReadConsumer {
     this.#connection = connection;
   }
 
+  /** Takes the read side, or throws because another face has it. */
+  claim(): void {
+    this.#connection.claim(this);
+  }
+
   /** A listener or a pipe came: claims the read side and starts the flow, unless it was paused. */
   start(): void {
-    this.#connection.claim(this);
+    this.claim();
     this.#lendOrGive();
     if (!this.paused) this.#flow();
   }
@@ -40,7 +46,7 @@ export class EventReader implements ReadConsumer {
 
   /** Flows, even if nobody listens; then the data is thrown away. */
   resume(): void {
-    this.#connection.claim(this);
+    this.claim();
     this.paused = false;
     this.#flow();
   }
@@ -51,6 +57,7 @@ export class EventReader implements ReadConsumer {
   }
 
   addPipe(pipe: Pipe): void {
+    this.claim();
     (this.#pipes ??= []).push(pipe);
     this.start();
   }

@@ -9,7 +9,7 @@ import { DeadlineTimer } from "../base/deadline_timer.ts";
 export abstract class Flushing {
   /** How long a write may make no progress; Infinity for ever. */
   flushMs = Infinity;
-  /** When the write in flight last made progress, by `Date.now()`; 0 while none is in flight. */
+  /** When the write in flight last made progress, by `performance.now()`; 0 while none is in flight. */
   progressAt = 0;
   /** The neighbours in the watch's list. */
   before: Flushing | undefined;

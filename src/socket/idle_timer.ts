@@ -1,10 +1,12 @@
 /** `setTimeout` of a socket: tells of silence in both directions, and only tells. */
 
 import { DeadlineTimer } from "../base/deadline_timer.ts";
+import { TcpError } from "../base/errors.ts";
+import type { Connection } from "./connection.ts";
 
-/** Whoever is watched: asked when something last moved. */
+/** Whoever is watched: asked when something last moved, by `performance.now()`. */
 export interface IdlePort {
-  readonly lastActivity: number;
+  readonly movedAt: number;
 }
 
 /** The idle timer of one socket; see the module's comment. */
@@ -21,13 +23,13 @@ export class IdleTimer {
     this.#onIdle = onIdle;
     this.timeoutMs = timeoutMs;
     this.#timer = new DeadlineTimer((now) => this.#check(now));
-    this.#timer.lookBy(Date.now() + timeoutMs);
+    this.#timer.lookBy(performance.now() + timeoutMs);
   }
 
   /** There was activity after it had told. */
   rearm(): void {
     this.fired = false;
-    this.#timer.lookBy(this.#port.lastActivity + this.timeoutMs);
+    this.#timer.lookBy(this.#port.movedAt + this.timeoutMs);
   }
 
   clear(): void {
@@ -35,10 +37,25 @@ export class IdleTimer {
   }
 
   #check(now: number): number {
-    const dueAt = this.#port.lastActivity + this.timeoutMs;
+    const dueAt = this.#port.movedAt + this.timeoutMs;
     if (dueAt > now) return dueAt;
     this.fired = true;
     this.#onIdle();
     return Infinity;
   }
+}
+
+/**
+ * Arms the idle timer of a connection anew; 0 takes it away. Where it `destroys`, because the server's options set it,
+ * a socket without a `timeout` listener ends with `ETIMEDOUT`.
+ */
+export function armIdleTimer(connection: Connection, timeoutMs: number, destroys: boolean): void {
+  connection.idle?.clear();
+  connection.idle = undefined;
+  if (timeoutMs === 0 || connection.state === "closed") return;
+  connection.idle = new IdleTimer(connection, timeoutMs, () => {
+    if (!destroys || connection.face.listenerCount("timeout") > 0) return connection.emit("timeout");
+    const error = new TcpError(`No byte came or went for ${timeoutMs} ms (tcp.timeout)`, { code: "ETIMEDOUT" });
+    connection.destroy(error, "deadline:idle");
+  });
 }

@@ -1,7 +1,8 @@
 /** `for await (const chunk of socket)`: one chunk per pull. */
 
 import type { Buffer } from "node:buffer";
-import type { Connection, ReadConsumer } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { ReadConsumer } from "./connection_ports.ts";
 import type { Taken } from "./read_loop.ts";
 
 const DONE: IteratorReturnResult<undefined> = { value: undefined, done: true };

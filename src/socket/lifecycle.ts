@@ -8,8 +8,8 @@
  *                       ▼                    │ peerEnd           │ peerEnd           │ peerEnd
  *                  connectingEnding          ▼                   ▼                   ▼
  *                       │ connected      peerEnded ─localEnd─▶ endingLast ─finSent─▶ closed
- *                       └──▶ ending                              ▲
- *                                      (peerEnd, half-open off) ─┘        destroy: any ──▶ closed
+ *                       └──▶ ending
+ *                                  (half-open off: localEnd follows at once)   destroy: any ──▶ closed
  */
 export type LifecycleState =
   | "idle" // no connection yet
@@ -18,7 +18,7 @@ export type LifecycleState =
   | "open"
   | "ending" // `end()` was called: what is queued goes out, then FIN
   | "finished" // FIN sent, the peer still talks
-  | "peerEnded" // half-open: the peer is done, we still write
+  | "peerEnded" // the peer is done, we still write
   | "endingLast" // both are done, our queue still has to go out
   | "closed";
 
@@ -33,7 +33,7 @@ export type LifecycleAction =
   | "open+flushThenFin"
   | "flushThenFin"
   | "emitEnd"
-  | "emitEnd+flushThenFin"
+  | "emitEnd+localEnd"
   | "emitFinish"
   | "emitEnd+close"
   | "emitFinish+close"
@@ -71,7 +71,8 @@ const TABLE: Readonly<Record<LifecycleState, Row>> = {
   },
   open: {
     localEnd: { state: "ending", action: "flushThenFin" },
-    peerEnd: { state: "endingLast", action: "emitEnd+flushThenFin" },
+    // Our side ends behind the "end" listeners, which may still write.
+    peerEnd: { state: "peerEnded", action: "emitEnd+localEnd" },
     destroy: CLOSE,
   },
   ending: {
@@ -118,6 +119,8 @@ export function canWrite(state: LifecycleState): boolean {
 /** The states in the words of node:net. */
 export function readyStateOf(state: LifecycleState): "opening" | "open" | "readOnly" | "writeOnly" | "closed" {
   switch (state) {
+    case "idle":
+      return "open"; // as in Node
     case "connecting":
     case "connectingEnding":
       return "opening";

@@ -19,8 +19,10 @@ export interface ReadPort {
    * offered before and held.
    */
   deliver(chunk: Buffer, fresh: boolean): Taken;
-  /** When bytes last came, by `Date.now()`. */
-  readonly lastActivity: number;
+  /** Bytes came behind a chunk that is held, and are held with it. */
+  arrived(bytes: number): void;
+  /** When bytes last came, by `performance.now()`. */
+  readonly movedAt: number;
   /** The peer's FIN. */
   peerEnded(): void;
   readFailed(error: unknown): void;
@@ -46,6 +48,10 @@ export class ReadLoop {
   readonly #port: ReadPort;
   #transport: Transport | undefined;
   #running = false;
+  // The last chunk was taken with "wait", and nobody has resumed.
+  #lent = false;
+  // The peer's FIN came behind a chunk that is still held.
+  #ended = false;
   // What is left of the buffer; the rest has been given away.
   #rest: Buffer | undefined;
   #bufferBytes = 0;
@@ -60,21 +66,24 @@ export class ReadLoop {
   /** Starts reading. */
   open(transport: Transport): void {
     this.#transport = transport;
-    this.#start();
+    void this.#run(transport);
   }
 
   /** Offers the held chunk again, if there is one, and goes on reading once it is taken. */
   resume(): void {
-    if (this.#transport === undefined || this.#running) return;
+    this.#lent = false;
+    if (this.#transport === undefined) return;
     const held = this.held;
     if (held !== undefined) {
       this.held = undefined;
       const taken = this.#port.deliver(held, false);
       if (taken === "hold") this.held = held;
-      // The delivery may have resumed, closed or upgraded already.
-      if (taken !== "go" || this.#transport === undefined || this.#running) return;
+      else if (taken === "wait") this.#lent = true;
+      // The delivery may have closed the socket.
+      if (taken !== "go" || this.#transport === undefined) return;
     }
-    this.#start();
+    if (this.#ended) this.#end();
+    else if (!this.#running) void this.#run(this.#transport);
   }
 
   /** Stops for good and lets go of the buffer. Gives the number of held bytes that nobody will see. */
@@ -84,34 +93,57 @@ export class ReadLoop {
     return lost;
   }
 
-  #start(): void {
-    if (this.#transport !== undefined) void this.#run(this.#transport);
-  }
-
   // Never rejects: what fails goes to the port.
   async #run(transport: Transport): Promise<void> {
     this.#running = true;
+    let behind: Buffer | undefined;
     try {
       for (;;) {
-        const window = this.#window();
+        const window = behind ?? this.#window();
         const bytes = await transport.read(window);
         if (this.#transport === undefined) return;
         if (bytes === null) {
           this.#rest = undefined;
-          this.#port.peerEnded();
+          this.#ended = true;
+          if (this.held === undefined && !this.#lent) this.#end();
           return; // #running stays true: there is nothing more to read
         }
         const chunk = this.#cut(window, bytes);
-        const taken = this.#port.deliver(chunk, true);
-        if (this.#transport === undefined) return;
-        if (taken === "go") continue;
-        if (taken === "hold") this.held = chunk;
-        this.#running = false;
-        return;
+        const { held } = this;
+        if (held !== undefined) {
+          this.#port.arrived(bytes);
+          // It was read right behind the held chunk.
+          this.held = Buffer.from(held.buffer, held.byteOffset, held.length + bytes);
+        } else if (this.#lent) {
+          this.#port.arrived(bytes);
+          this.held = chunk;
+        } else {
+          const taken = this.#port.deliver(chunk, true);
+          if (this.#transport === undefined) return;
+          if (taken === "go") {
+            behind = undefined;
+            continue;
+          }
+          if (taken === "wait") {
+            this.#lent = true;
+            break;
+          }
+          this.held = chunk;
+        }
+        // One read stays out behind what is held, so that a reset, or a FIN, is noticed while the buffer has room.
+        behind = window.subarray(bytes);
+        if (behind.length === 0) break;
       }
+      this.#running = false;
     } catch (error) {
       if (this.#transport !== undefined) this.#port.readFailed(error);
     }
+  }
+
+  /** Everything before the FIN has been taken. */
+  #end(): void {
+    this.#ended = false;
+    this.#port.peerEnded();
   }
 
   /** Where the next read goes. */
@@ -123,14 +155,14 @@ export class ReadLoop {
     }
     this.#bufferBytes = this.#nextBytes;
     this.#largestRead = 0;
-    this.#allocatedAt = this.#port.lastActivity;
+    this.#allocatedAt = this.#port.movedAt;
     return this.#rest = Buffer.allocUnsafeSlow(this.#bufferBytes);
   }
 
   /** A buffer is used up: the next one is larger for a busy connection, smaller for one that wants little. */
   #adapt(bytes: number): void {
     if (bytes !== this.#nextBytes) return; // a full read has grown it already
-    if (this.#port.lastActivity - this.#allocatedAt < BUSY_MS) {
+    if (this.#port.movedAt - this.#allocatedAt < BUSY_MS) {
       if (bytes < BUSY_BUFFER_BYTES) this.#nextBytes = bytes * 4;
     } else if (this.#largestRead * 8 < bytes) this.#nextBytes = Math.max(bytes / 4, SMALLEST_BUFFER_BYTES);
   }

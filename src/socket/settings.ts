@@ -67,6 +67,19 @@ export interface SocketDeadlines {
   flushMs?: number;
 }
 
+/** How a client socket behaves; a server's sockets take the same from `withOptions`. */
+export interface TCPSocketOptions {
+  /** The connection itself. */
+  tcp?: TcpOptions;
+  /** How much the socket may hold. */
+  limits?: SocketLimits;
+  /** The waits that have an end. */
+  deadlines?: SocketDeadlines;
+}
+
+/** The names that {@link TCPSocketOptions} knows. */
+export const SOCKET_OPTION_KEYS: readonly string[] = ["tcp", "limits", "deadlines"];
+
 /** Everything resolved. */
 export interface SocketSettings {
   readonly noDelay: boolean;

@@ -2,6 +2,7 @@
 
 import type { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
+import type { SocketError } from "../base/errors.ts";
 
 /** Any listener. */
 // deno-lint-ignore no-explicit-any -- the user's own events carry what he likes
@@ -26,7 +27,7 @@ export interface TCPSocketEvents {
   /** The server is draining; whoever listens ends the socket himself, everybody else is ended. */
   shutdown: [];
   /** The connection failed; `close` follows. */
-  error: [error: Error & { code?: string }];
+  error: [error: SocketError];
   /** The last event, exactly once. */
   close: [hadError: boolean];
   /** A readable was piped into this socket. */
@@ -35,15 +36,23 @@ export interface TCPSocketEvents {
   unpipe: [source: unknown];
 }
 
+const CAPTURE = { captureRejections: true };
+
 /** An emitter of {@link TCPSocketEvents} that tells its subclass when listeners for `data` come and go. */
 export abstract class SocketEmitter extends EventEmitter<TCPSocketEvents> {
+  /** For `TCPSocket`: `capturesRejections` tells whether the rejections of async listeners come back to it. */
+  constructor(capturesRejections: boolean) {
+    super(capturesRejections ? CAPTURE : undefined);
+  }
+
   /** Adds a listener. One for `data` claims the read side and starts reading, unless the socket is paused. */
   override on<E extends keyof TCPSocketEvents>(event: E, listener: (...args: TCPSocketEvents[E]) => void): this;
   /** For events of your own. */
   override on(event: string | symbol, listener: Listener): this;
   override on(event: string | symbol, listener: Listener): this {
+    if (event === "data") this.dataListenersChange("coming");
     super.on(event as "end", listener);
-    if (event === "data") this.dataListenersChanged(true);
+    if (event === "data") this.dataListenersChange("came");
     return this;
   }
 
@@ -66,8 +75,9 @@ export abstract class SocketEmitter extends EventEmitter<TCPSocketEvents> {
   /** For events of your own. */
   override prependListener(event: string | symbol, listener: Listener): this;
   override prependListener(event: string | symbol, listener: Listener): this {
+    if (event === "data") this.dataListenersChange("coming");
     super.prependListener(event as "end", listener);
-    if (event === "data") this.dataListenersChanged(true);
+    if (event === "data") this.dataListenersChange("came");
     return this;
   }
 
@@ -80,7 +90,7 @@ export abstract class SocketEmitter extends EventEmitter<TCPSocketEvents> {
   override removeListener(event: string | symbol, listener: Listener): this;
   override removeListener(event: string | symbol, listener: Listener): this {
     super.removeListener(event as "end", listener);
-    if (event === "data") this.dataListenersChanged(false);
+    if (event === "data") this.dataListenersChange("left");
     return this;
   }
 
@@ -95,10 +105,10 @@ export abstract class SocketEmitter extends EventEmitter<TCPSocketEvents> {
   /** Removes all listeners, or all of one event. */
   override removeAllListeners(event?: string | symbol): this {
     super.removeAllListeners(event as "end");
-    if (event === undefined || event === "data") this.dataListenersChanged(false);
+    if (event === undefined || event === "data") this.dataListenersChange("left");
     return this;
   }
 
-  /** A `data` listener was added or removed. */
-  protected abstract dataListenersChanged(added: boolean): void;
+  /** A `data` listener is about to be added, which this may refuse by throwing, was added, or was removed. */
+  protected abstract dataListenersChange(change: "coming" | "came" | "left"): void;
 }

@@ -2,7 +2,8 @@
 
 import type { Buffer } from "node:buffer";
 import { asError, TcpError } from "../base/errors.ts";
-import type { Connection, ReadConsumer } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { ReadConsumer } from "./connection_ports.ts";
 import type { Taken } from "./read_loop.ts";
 
 function destroyedError(): TcpError {
@@ -95,7 +96,8 @@ export function makeWritable(connection: Connection): WritableStream<Uint8Array>
   return new WritableStream<Uint8Array>({
     start(controller) {
       connection.writerFailed = (error) => {
-        controller.error(error ?? destroyedError());
+        // After an orderly end there is nothing to tell: a write that comes now fails by itself.
+        if (error !== undefined || !connection.writeFinished) controller.error(error ?? destroyedError());
         return used && error !== undefined;
       };
       if (connection.receipt !== undefined) controller.error(connection.receipt.error ?? destroyedError());
@@ -109,7 +111,8 @@ export function makeWritable(connection: Connection): WritableStream<Uint8Array>
     },
     close() {
       used = true;
-      return new Promise((resolve, reject) => connection.end((error) => error ? reject(error) : resolve()));
+      if (connection.writeFinished) return undefined;
+      return new Promise<void>((resolve, reject) => connection.end((error) => error ? reject(error) : resolve()));
     },
     abort(reason) {
       connection.destroy(asError(reason));

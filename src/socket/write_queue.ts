@@ -83,6 +83,11 @@ export class WriteQueue implements ByteSink {
     return this.length === 0 && !this.#writing;
   }
 
+  /** Whether the kernel is being given bytes. */
+  get inFlight(): boolean {
+    return this.#writing;
+  }
+
   /** Whether somebody waits for bytes to be sent. */
   get hasCallbacks(): boolean {
     return this.#callbacks !== undefined;

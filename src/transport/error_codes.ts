@@ -13,6 +13,8 @@ export interface Attempt {
 const TRY_AGAIN = /temporary failure|try again/i;
 const LOOKUP = /failed to lookup address|name or service not known|nodename nor servname|no address associated/i;
 
+const PREPOSITIONS: Readonly<Record<string, string>> = { listen: " on", connect: " to", read: " from", write: " to" };
+
 /** The string code of an error of the runtime. */
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return "ERR_UNKNOWN";
@@ -58,8 +60,10 @@ export function systemError(error: unknown, attempt: Attempt): TcpError {
   const code = codeOf(error);
   const { address, port } = attempt;
   const host = address?.includes(":") === true ? `[${address}]` : address;
-  const where = host === undefined ? "" : port === undefined ? ` ${host}` : ` ${host}:${port}`;
-  const why = error instanceof Error ? error.message : String(error);
+  const place = host === undefined ? "" : `${PREPOSITIONS[attempt.syscall] ?? ""} ${host}`;
+  const where = port === undefined ? place : `${place}:${port}`;
+  // Without the runtime's "(os error 98)": the code says the same.
+  const why = error instanceof Error ? error.message.replace(/ \(os error \d+\)$/, "") : String(error);
   // The trace would show this library's loops only, and the cause has its own; servers that see thousands of resets a
   // second should not pay for it.
   const { stackTraceLimit } = Error;

@@ -1,0 +1,48 @@
+/** What a server tells and takes, besides its options. */
+
+import type { SocketError } from "../base/errors.ts";
+import type { TCPSocket } from "../socket/tcp_socket.ts";
+
+/** What the listeners of a `TcpServer` are called with. */
+export interface TcpServerEvents<State = unknown> {
+  /** A connection was accepted; `onConnection` registers here. */
+  connection: [socket: TCPSocket<State>];
+  /** Something failed; `onError` registers here. */
+  error: [error: SocketError, socket?: TCPSocket<State>];
+  /** The server listens; `onListening` registers here. */
+  listening: [];
+  /** A peer was closed at once because the server was full and `limits.dropWhenFull` is on. */
+  drop: [peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
+  /** The server listens no more and its last connection is over. */
+  close: [];
+}
+
+/** What this runtime can do; `false` means that an option or method of that name has no full effect. */
+export interface Capabilities {
+  /** Whether `tcp.keepAliveInitialDelay` has an effect. */
+  readonly keepAliveInitialDelay: boolean;
+  /** Whether `reusePort` may be asked for. */
+  readonly reusePort: boolean;
+  /** Whether `resetAndDestroy` can send a reset. */
+  readonly reset: boolean;
+}
+
+/** Where a server listens. */
+export interface ServerAddress {
+  /** The address, `"0.0.0.0"` for all of IPv4. */
+  readonly address: string;
+  /** The port, chosen by the kernel where 0 was asked for. */
+  readonly port: number;
+  /** `"IPv4"` or `"IPv6"`. */
+  readonly family: "IPv4" | "IPv6";
+}
+
+/** How long `close` waits. */
+export interface CloseOptions {
+  /**
+   * Milliseconds after which connections that are still open are destroyed.
+   *
+   * @default {10_000}
+   */
+  drainMs?: number;
+}

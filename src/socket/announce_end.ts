@@ -1,0 +1,38 @@
+/** Who is told that a connection is over, and in which order. */
+
+import type { Connection } from "./connection.ts";
+import { destroyedError } from "./endings.ts";
+import type { WriteCallback } from "./write_queue.ts";
+
+/**
+ * Everything but `close`. An error goes to the promise, stream or callback that waits for it; to the `error` listeners, if
+ * there are any; else, if nobody was told, to the server, or for a client to nobody: then it is uncaught, as in Node.
+ * `silent` errors were told elsewhere.
+ */
+export function announceEnd(
+  connection: Connection,
+  error: Error | undefined,
+  silent: boolean,
+  writeInFlight: boolean,
+  endCallbacks: readonly WriteCallback[],
+): void {
+  const { consumer, connectFailed, face, host, queue, writerFailed } = connection;
+  let told = connectFailed !== undefined || queue.hasCallbacks || endCallbacks.length > 0;
+  const settleCallbacks = () => {
+    const cause = error ?? destroyedError("write");
+    queue.abort(cause);
+    for (const callback of endCallbacks) connection.settle(callback, cause);
+  };
+  connectFailed?.(error);
+  // As in Node: with a write in flight its failure, and so that of the rest, is told after the error.
+  if (!writeInFlight) settleCallbacks();
+  if (consumer?.closed(error) === true) told = true;
+  if (writerFailed?.(error) === true) told = true;
+  connection.consumer = undefined;
+  if (error !== undefined && !silent) {
+    if (face.listenerCount("error") > 0) connection.emit("error", error);
+    else if (!told && host !== undefined) host.connectionFailed(error, face);
+    else if (!told) connection.throwLater(error);
+  }
+  if (writeInFlight) settleCallbacks();
+}

@@ -1,0 +1,33 @@
+/** Whom a connection talks to: the face above it, whoever reads it, the server it belongs to. */
+
+import type { Buffer } from "node:buffer";
+import type { CloseReceipt } from "../observe/close_receipt.ts";
+import type { Taken } from "./read_loop.ts";
+
+/** The face that users hold, as the connection sees it. */
+export interface ConnectionFace {
+  /** Calls the listeners; what they throw comes through. */
+  emit(event: string, ...args: unknown[]): boolean;
+  listenerCount(event: string): number;
+}
+
+/** Whoever reads: the event face, iteration, the readable stream or a pipe. */
+export interface ReadConsumer {
+  /** Its name for messages. */
+  readonly kind: string;
+  take(chunk: Buffer): Taken;
+  /** The peer's FIN; everything before it was taken. */
+  end(): void;
+  /** The connection is over. Gives true if somebody was told the error through this face. */
+  closed(error: Error | undefined): boolean;
+}
+
+/** The server that a socket belongs to. */
+export interface SocketHost {
+  /** A handler or listener threw or rejected. */
+  handlerFailed(error: Error, face: ConnectionFace): void;
+  /** The connection failed and nobody on the socket was told. */
+  connectionFailed(error: Error, face: ConnectionFace): void;
+  /** The connection is over: called once, before `close` is emitted. */
+  connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void;
+}

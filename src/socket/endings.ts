@@ -1,0 +1,58 @@
+/** The errors that end a connection or refuse a write, and the reasons that go with them. */
+
+import { FrameError, TcpError } from "../base/errors.ts";
+import type { CloseReason } from "../observe/close_receipt.ts";
+import type { LifecycleState } from "./lifecycle.ts";
+
+/** The reason of `destroy(error)` where nobody gives a better one. */
+export function reasonOf(error: Error | undefined): CloseReason {
+  if (error === undefined) return "destroyed";
+  return error instanceof FrameError ? "protocol" : "error";
+}
+
+/** The reason of a failed read or write: the peer is gone, or something else. */
+export function reasonOfFailure(code: string): CloseReason {
+  return ["ECONNRESET", "EPIPE", "ECONNABORTED", "ETIMEDOUT"].includes(code) ? "reset" : "error";
+}
+
+/** Whatever was still waiting when the socket closed gets this. */
+export function destroyedError(syscall: string): TcpError {
+  return new TcpError(`Cannot ${syscall}: the socket is closed`, { code: "ERR_STREAM_DESTROYED", syscall });
+}
+
+/** For the callback of an `end()` that comes after `finish`. */
+export function finishedError(): TcpError {
+  return new TcpError("Cannot end: the socket has finished already", {
+    code: "ERR_STREAM_ALREADY_FINISHED",
+    syscall: "end",
+  });
+}
+
+/** Why a write was not taken in that state; `peerEnded` if it was the peer's FIN that ended our side. */
+export function refusedWrite(state: LifecycleState, peerEnded: boolean): TcpError {
+  if (state === "closed") return destroyedError("write");
+  if (state === "idle") {
+    return new TcpError("Cannot write: the socket is not connected", { code: "ERR_SOCKET_CLOSED", syscall: "write" });
+  }
+  if (peerEnded) {
+    return new TcpError("Cannot write: the peer has ended the connection", { code: "EPIPE", syscall: "write" });
+  }
+  return new TcpError("Cannot write after end()", { code: "ERR_STREAM_WRITE_AFTER_END", syscall: "write" });
+}
+
+/** A write to a queue that was full before it. */
+export function overflowError(queuedBytes: number, maxWriteQueueBytes: number): TcpError {
+  return new TcpError(
+    `Cannot write: ${queuedBytes} bytes are queued already, at most ${maxWriteQueueBytes} are allowed ` +
+      `(limits.maxWriteQueueBytes)`,
+    { code: "EOVERFLOW", syscall: "write" },
+  );
+}
+
+/** The peer takes nothing. */
+export function stalledError(queuedBytes: number, flushMs: number): TcpError {
+  return new TcpError(`The peer took none of ${queuedBytes} queued bytes for ${flushMs} ms (deadlines.flushMs)`, {
+    code: "ETIMEDOUT",
+    syscall: "write",
+  });
+}

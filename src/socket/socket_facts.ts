@@ -1,0 +1,159 @@
+/** What a socket tells of itself: addresses, counts, states. */
+
+import { invalid } from "../base/check.ts";
+import { type Endpoint, endpointOf } from "../transport/transport.ts";
+import { Connection } from "./connection.ts";
+import type { SocketHost } from "./connection_ports.ts";
+import { readyStateOf } from "./lifecycle.ts";
+import type { SocketSettings } from "./settings.ts";
+import { SocketEmitter } from "./socket_emitter.ts";
+
+let ids = 0;
+
+/** For the layers above: the engine behind a socket. */
+export let connectionOf: (socket: SocketFacts) => Connection;
+
+/** The readable properties of a `TCPSocket`. */
+export abstract class SocketFacts extends SocketEmitter {
+  /** Number of this socket, unique in the process. */
+  readonly id: number = ++ids;
+  /** When the object was made (a server's socket: when it was accepted), by `Date.now()`. */
+  readonly connectedAt: number = Date.now();
+  readonly #connection: Connection;
+
+  static {
+    connectionOf = (socket) => socket.#connection;
+  }
+
+  /** For `TCPSocket`. */
+  constructor(settings: SocketSettings, host: SocketHost | undefined) {
+    super(host !== undefined);
+    this.#connection = new Connection(this, settings, host);
+  }
+
+  /** Our end of the connection; empty while there is none. */
+  address(): { address?: string; port?: number; family?: string } {
+    const { address, port, family } = this.#local;
+    return address === undefined ? {} : { address, port: port!, family: family! }; // they come together
+  }
+
+  /** The peer's address, IPv4 where it is IPv4 mapped into IPv6; kept after the close. Undefined on unix sockets. */
+  get remoteAddress(): string | undefined {
+    return this.#connection.remote().address;
+  }
+
+  /** The peer's port. */
+  get remotePort(): number | undefined {
+    return this.#connection.remote().port;
+  }
+
+  /** `"IPv4"` or `"IPv6"`. */
+  get remoteFamily(): "IPv4" | "IPv6" | undefined {
+    return this.#connection.remote().family;
+  }
+
+  /** Our address. */
+  get localAddress(): string | undefined {
+    return this.#local.address;
+  }
+
+  /** Our port. */
+  get localPort(): number | undefined {
+    return this.#local.port;
+  }
+
+  /** `"IPv4"` or `"IPv6"`. */
+  get localFamily(): "IPv4" | "IPv6" | undefined {
+    return this.#local.family;
+  }
+
+  /** When bytes last came or were sent, by `Date.now()`. */
+  get lastActivity(): number {
+    return Math.round(Date.now() - performance.now() + this.#connection.movedAt);
+  }
+
+  /** Bytes that came. */
+  get bytesRead(): number {
+    return this.#connection.bytesRead;
+  }
+
+  /** Bytes written, those still queued included. */
+  get bytesWritten(): number {
+    const { queue, receipt } = this.#connection;
+    return queue.sentBytes + (receipt?.unsentBytes ?? queue.length);
+  }
+
+  /** Whether a connect is under way. */
+  get connecting(): boolean {
+    return this.#connection.stopDialing !== undefined;
+  }
+
+  /** Whether there is no connection yet, or none any more. */
+  get pending(): boolean {
+    return this.#connection.transport === undefined || this.destroyed;
+  }
+
+  /** Whether the connection is over. */
+  get destroyed(): boolean {
+    return this.#connection.receipt !== undefined;
+  }
+
+  /** `"opening"`, `"open"`, `"readOnly"` after `end()`, `"writeOnly"` after the peer's end, `"closed"`. */
+  get readyState(): "opening" | "open" | "readOnly" | "writeOnly" | "closed" {
+    return readyStateOf(this.#connection.state);
+  }
+
+  /** Milliseconds of `setTimeout` or `tcp.timeout`; 0 is off. */
+  get timeout(): number {
+    return this.#connection.idle?.timeoutMs ?? 0;
+  }
+
+  /** Bytes written that the kernel has not taken yet. */
+  get writableLength(): number {
+    return this.#connection.queue.length;
+  }
+
+  /** Queued bytes from which on `write()` gives false. */
+  get writableHighWaterMark(): number {
+    return this.#connection.settings.highWaterMarkBytes;
+  }
+
+  /** Whether `write()` gave false and `drain` has not come yet. */
+  get writableNeedDrain(): boolean {
+    return this.#connection.needDrain;
+  }
+
+  /** Whether our side has been ended, by `end()` or after the peer's end. */
+  get writableEnded(): boolean {
+    return this.#connection.writeEnded;
+  }
+
+  /** Whether `finish` was emitted. */
+  get writableFinished(): boolean {
+    return this.#connection.writeFinished;
+  }
+
+  /** Whether `end` was emitted. */
+  get readableEnded(): boolean {
+    return this.#connection.readEnded;
+  }
+
+  /** Whether our side stays open after the peer's end. */
+  get allowHalfOpen(): boolean {
+    return this.#connection.allowHalfOpen;
+  }
+
+  set allowHalfOpen(on: boolean) {
+    if (typeof on !== "boolean") throw invalid("allowHalfOpen", "true or false", on);
+    this.#connection.allowHalfOpen = on;
+  }
+
+  /** Whether the bytes travel encrypted. */
+  get encrypted(): boolean {
+    return this.#connection.transport?.security?.encrypted ?? false;
+  }
+
+  get #local(): Endpoint {
+    return endpointOf(this.#connection.transport?.localAddr);
+  }
+}

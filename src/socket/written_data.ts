@@ -1,0 +1,24 @@
+/** What users give to `write` and `end`, as bytes. */
+
+import { Buffer } from "node:buffer";
+import { invalid } from "../base/check.ts";
+
+/** Throws a TypeError for what is no encoding. */
+export function checkEncoding(encoding: unknown): asserts encoding is BufferEncoding {
+  if (!Buffer.isEncoding(encoding as string)) throw invalid("encoding", "an encoding that Buffer knows", encoding);
+}
+
+/** The bytes of a string or a view; strings are UTF-8 unless `encoding` is another. */
+export function toBytes(data: string | Uint8Array, encoding: unknown): Uint8Array {
+  if (typeof data === "string") {
+    if (encoding === undefined || encoding === null || typeof encoding === "function") return Buffer.from(data);
+    checkEncoding(encoding);
+    return Buffer.from(data, encoding);
+  }
+  if (data instanceof Uint8Array) return data;
+  if (ArrayBuffer.isView(data)) {
+    const view: ArrayBufferView = data;
+    return new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
+  }
+  throw invalid("data", "a string or a Uint8Array", data);
+}

@@ -1,0 +1,202 @@
+import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
+import { ByteQueue } from "../../src/base/byte_queue.ts";
+import { countCopied } from "./count_copied.ts";
+
+const bytes = (...values: number[]) => new Uint8Array(values);
+
+/** 0, 1, 2, ... `length - 1`. */
+const counting = (length: number) => Uint8Array.from({ length }, (_, i) => i);
+
+function unit(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+unit("ByteQueue.push() keeps a chunk without a copy", () => {
+  const queue = new ByteQueue();
+  const chunk = bytes(1, 2, 3);
+  queue.push(chunk);
+  assertStrictEquals(queue.chunk, chunk);
+  assertEquals([queue.at, queue.end, queue.stashed, queue.length], [0, 3, 0, 3]);
+});
+
+unit("ByteQueue.push() stashes what was unread of the chunk before", () => {
+  const queue = new ByteQueue();
+  queue.push(bytes(1, 2, 3, 4));
+  queue.at = 2;
+  queue.push(bytes(5, 6));
+  assertEquals([queue.stashed, queue.length], [2, 4]);
+  assertEquals(queue.takeAll(), bytes(3, 4, 5, 6));
+});
+
+unit("ByteQueue.push() of an empty chunk loses nothing", () => {
+  const queue = new ByteQueue();
+  queue.push(bytes(1, 2));
+  queue.push(bytes());
+  queue.push(bytes(3));
+  queue.push(bytes());
+  assertEquals(queue.length, 3);
+  assertEquals(queue.takeAll(), bytes(1, 2, 3));
+});
+
+unit("ByteQueue.gather() says false until the bytes are there and frees the chunk", () => {
+  const queue = new ByteQueue();
+  queue.push(bytes(1, 2));
+  assertEquals(queue.gather(3), false);
+  assertEquals([queue.stashed, queue.at, queue.end, queue.chunk.length], [2, 0, 0, 0]);
+  queue.push(bytes(3, 4));
+  assertEquals(queue.gather(3), true);
+  assertEquals([queue.stashed, queue.length], [3, 4]);
+  assertEquals(queue.stashBytes.subarray(0, 3), bytes(1, 2, 3));
+});
+
+unit("ByteQueue.gather() of nothing is true", () => {
+  assertEquals(new ByteQueue().gather(0), true);
+});
+
+unit("ByteQueue.takeStash() hands the stash over for good", () => {
+  const queue = new ByteQueue();
+  queue.push(bytes(1, 2));
+  queue.gather(2);
+  const taken = queue.takeStash();
+  queue.push(bytes(8, 9));
+  queue.gather(2);
+  assertEquals(taken, bytes(1, 2));
+  assertEquals(queue.takeStash(), bytes(8, 9));
+  assertEquals(queue.length, 0);
+});
+
+unit("ByteQueue.takeStash() of a part leaves the rest stashed, and later bytes do not touch what was taken", () => {
+  const queue = new ByteQueue();
+  queue.push(bytes(1, 2, 3, 4));
+  queue.gather(4);
+  const first = queue.takeStash(3);
+  assertEquals([queue.stashed, queue.stashBytes], [1, bytes(4)]);
+  for (let i = 5; i < 200; i++) queue.push(bytes(i));
+  assertEquals(queue.gather(4), true);
+  assertEquals([first, queue.takeStash(4)], [bytes(1, 2, 3), bytes(4, 5, 6, 7)]);
+  assertEquals(queue.takeAll(), counting(200).subarray(8));
+});
+
+unit("ByteQueue does not keep a stashed chunk alive by a window on it", () => {
+  const queue = new ByteQueue();
+  const chunk = bytes(1, 2, 3);
+  queue.push(chunk);
+  queue.push(bytes(4));
+  chunk.fill(9);
+  assertEquals(queue.takeAll(), bytes(1, 2, 3, 4));
+});
+
+// Three pieces of every kind: a stash of 4, an unread chunk of 4, and every number of bytes to skip.
+for (let count = 0; count <= 10; count++) {
+  unit(`ByteQueue.skip(${count}) throws away ${Math.min(count, 8)} of 8 bytes in stash and chunk`, () => {
+    const queue = new ByteQueue();
+    queue.push(counting(4));
+    queue.push(counting(8).subarray(4));
+    assertEquals(queue.stashed, 4);
+    assertEquals(queue.skip(count), Math.min(count, 8));
+    assertEquals(queue.length, Math.max(0, 8 - count));
+    queue.push(bytes(8));
+    assertEquals(queue.takeAll(), counting(9).subarray(Math.min(count, 8)));
+  });
+}
+
+unit("ByteQueue.skip() goes on after a gather", () => {
+  const queue = new ByteQueue();
+  queue.push(counting(5));
+  queue.gather(3);
+  assertEquals(queue.skip(1), 1);
+  assertEquals(queue.gather(3), true);
+  assertEquals(queue.takeStash(), bytes(1, 2, 3));
+  assertEquals(queue.takeAll(), bytes(4));
+});
+
+unit("ByteQueue.takeAll() gives one piece without a copy", () => {
+  const queue = new ByteQueue();
+  const chunk = bytes(1, 2, 3, 4);
+  queue.push(chunk);
+  queue.at = 1;
+  const rest = queue.takeAll();
+  assertStrictEquals(rest.buffer, chunk.buffer);
+  assertEquals(rest, bytes(2, 3, 4));
+  assertEquals(queue.length, 0);
+});
+
+unit("ByteQueue.takeAll() of an empty queue is empty", () => {
+  assertEquals(new ByteQueue().takeAll(), bytes());
+});
+
+unit("ByteQueue.clear() lets go of every byte", () => {
+  const queue = new ByteQueue();
+  queue.push(counting(1_000));
+  queue.push(counting(1_000));
+  queue.clear();
+  assertEquals([queue.length, queue.stashed, queue.at, queue.end], [0, 0, 0, 0]);
+  assertEquals([queue.chunk.length, queue.stashBytes.length], [0, 0]);
+});
+
+const KNOWN_BYTES = 1_000_000;
+
+unit("ByteQueue copies at most three times the bytes that come one by one", () => {
+  const queue = new ByteQueue();
+  const one = bytes(7);
+  const copied = countCopied(() => {
+    for (let i = 0; i < KNOWN_BYTES; i++) {
+      queue.push(one);
+      queue.gather(KNOWN_BYTES);
+    }
+  });
+  assertEquals(queue.stashed, KNOWN_BYTES);
+  assert(copied >= KNOWN_BYTES, "else nothing was counted");
+  assertLessOrEqual(copied, 3 * KNOWN_BYTES);
+});
+
+unit("ByteQueue copies at most three times the bytes when nobody knows how many will come", () => {
+  const queue = new ByteQueue();
+  const copied = countCopied(() => {
+    for (let i = 0; i < 100_000; i++) queue.push(bytes(1, 2, 3));
+    queue.gather(300_000);
+  });
+  assertEquals(queue.stashed, 300_000);
+  assertLessOrEqual(copied, 3 * 300_000);
+});
+
+unit("ByteQueue copies a bounded number of times where bytes are taken from the front of many", () => {
+  const queue = new ByteQueue();
+  const copied = countCopied(() => {
+    queue.push(counting(10_000));
+    for (let i = 0; i < 10_000; i++) {
+      queue.push(bytes(1, 2, 3, 4));
+      queue.gather(10);
+      queue.takeStash(4);
+    }
+  });
+  assertEquals(queue.length, 10_000);
+  assertLessOrEqual(copied, 4 * 50_000);
+});
+
+unit("ByteQueue copies nothing where chunks are consumed before the next one", () => {
+  const queue = new ByteQueue();
+  const copied = countCopied(() => {
+    for (let i = 0; i < 1_000; i++) {
+      queue.push(counting(100));
+      queue.at = 100;
+    }
+  });
+  assertEquals(copied, 0);
+});
+
+unit("ByteQueue holds no buffer of the announced size before the bytes have come", () => {
+  const queue = new ByteQueue();
+  queue.push(counting(10));
+  queue.gather(1_000_000_000);
+  assertLessOrEqual(queue.stashBytes.length, 64);
+});
+
+unit("ByteQueue makes the last buffer no larger than needed", () => {
+  const queue = new ByteQueue();
+  queue.push(counting(60));
+  queue.gather(100);
+  queue.push(counting(60));
+  assertEquals(queue.gather(100), true);
+  assertEquals(queue.takeStash().buffer.byteLength, 100);
+});

@@ -1,0 +1,34 @@
+// deno-lint-ignore-file no-console -- a command line
+/** `deno run -A tests/tools/check_peers.ts`: says which programs `deno task test:peers` needs, and fails if one is missing. */
+
+/** A program, how it tells its version, and what it is needed for. */
+const PROGRAMS = [
+  { name: "node", versionArgs: ["--version"], use: "the order of socket events, recorded anew and compared" },
+  { name: "openssl", versionArgs: ["version"], use: "TLS peers and their certificates" },
+] as const;
+
+/** The first line that the program says of its version, undefined if it is not there. */
+async function versionOf(name: string, args: readonly string[]): Promise<string | undefined> {
+  try {
+    const { success, stdout } = await new Deno.Command(name, { args: [...args], stdin: "null", stderr: "null" })
+      .output();
+    return success ? new TextDecoder().decode(stdout).split("\n")[0] : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+console.log("deno task test:peers needs these programs on PATH besides Deno:");
+let missing = 0;
+for (const { name, versionArgs, use } of PROGRAMS) {
+  const version = await versionOf(name, versionArgs);
+  if (version === undefined) missing++;
+  console.log(`  ${name}: ${use} (${version ?? "MISSING"})`);
+}
+if (missing > 0) {
+  console.error(
+    `${missing} of ${PROGRAMS.length} programs missing: install them and run this again; nothing is skipped`,
+  );
+  Deno.exit(1);
+}
