@@ -85,6 +85,10 @@ function main(args: string[]): void {
     if (error.syscall === "listen") Deno.exit(1);
   });
 
+  app.listen({ port: Number(port), hostname }, () => {
+    console.log(`Listening on ${hostname} port ${app.address()?.port}`);
+  });
+
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   const stop = () => {
     // Without listeners the next signal ends the process as usual.
@@ -92,10 +96,7 @@ function main(args: string[]): void {
     console.log("Closing");
     void app.close(); // never rejects; then nothing keeps the process alive
   };
-  app.listen({ port: Number(port), hostname }, () => {
-    for (const signal of signals) Deno.addSignalListener(signal, stop);
-    console.log(`Listening on ${hostname} port ${app.address()?.port}`);
-  });
+  for (const signal of signals) Deno.addSignalListener(signal, stop);
 }
 
 if (import.meta.main) {

@@ -1,8 +1,21 @@
 /** Who is told that a connection is over, and in which order. */
 
-import type { Connection } from "./connection.ts";
+import type { ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
 import { destroyedError } from "./endings.ts";
-import type { WriteCallback } from "./write_queue.ts";
+import type { WriteCallback, WriteQueue } from "./write_queue.ts";
+
+/** What is left of a connection when it is over. */
+export interface EndedConnection {
+  readonly face: ConnectionFace;
+  readonly host: SocketHost | undefined;
+  readonly queue: WriteQueue;
+  readonly connectFailed: ((error: Error | undefined) => void) | undefined;
+  readonly writerFailed: ((error: Error | undefined) => boolean) | undefined;
+  consumer: ReadConsumer | undefined;
+  settle(callback: WriteCallback, error: Error | undefined): void;
+  emit(event: string, arg?: unknown): void;
+  throwLater(thrown: unknown): void;
+}
 
 /**
  * Everything but `close`. An error goes to the promise, stream or callback that waits for it; to the `error` listeners, if
@@ -10,7 +23,7 @@ import type { WriteCallback } from "./write_queue.ts";
  * `silent` errors were told elsewhere.
  */
 export function announceEnd(
-  connection: Connection,
+  connection: EndedConnection,
   error: Error | undefined,
   silent: boolean,
   writeInFlight: boolean,

@@ -4,7 +4,7 @@
  */
 
 import type { Buffer } from "node:buffer";
-import { asError, TcpError } from "../base/errors.ts";
+import { asError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
 import type { CloseReason, CloseReceipt } from "../observe/close_receipt.ts";
@@ -14,6 +14,7 @@ import type { ConnectionFace, ReadConsumer, SocketHost } from "./connection_port
 import type { IdleTimer } from "./idle_timer.ts";
 import { canWrite, type LifecycleEvent, type LifecycleState, step } from "./lifecycle.ts";
 import {
+  claimedError,
   destroyedError,
   finishedError,
   overflowError,
@@ -38,8 +39,10 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   readonly host: SocketHost | undefined;
   allowHalfOpen: boolean;
   bytesRead = 0;
-  /** When bytes last came or went, by `performance.now()`. */
-  movedAt: number = performance.now();
+  /** When the connection was made, in whole milliseconds of `performance.now()`: whole ones need no box in memory. */
+  openedAt: number = Math.floor(performance.now());
+  /** When bytes last came or went, likewise. */
+  movedAt: number = this.openedAt;
   needDrain = false;
   readEnded = false;
   writeFinished = false;
@@ -70,7 +73,6 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     this.face = face;
     this.settings = settings;
     this.host = host;
-    this.flushMs = settings.flushMs;
     this.allowHalfOpen = settings.allowHalfOpen;
   }
 
@@ -226,8 +228,6 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     if (this.receipt !== undefined) this.#closed?.resolve(this.receipt);
   }
 
-  // ---- writing ----
-
   /** Queues bytes; false means: wait for `drain`. */
   write(bytes: Uint8Array, callback?: WriteCallback): boolean {
     if (!this.beginWrite(callback)) return false;
@@ -310,18 +310,18 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     }
   }
 
+  override get flushMs(): number {
+    return this.settings.flushMs;
+  }
+
   stalled(): void {
     this.destroy(stalledError(this.queue.length, this.flushMs), "deadline:flush");
   }
 
-  // ---- reading ----
-
   /** Takes the read side for one face; the same face may claim it again. */
   claim(consumer: ReadConsumer): void {
     if (this.consumer !== undefined && this.consumer !== consumer) {
-      throw new TcpError(`Cannot read by ${consumer.kind}: ${this.consumer.kind} already reads this socket`, {
-        code: "ERR_READ_CLAIMED",
-      });
+      throw claimedError(consumer.kind, this.consumer.kind);
     }
     this.consumer = consumer;
   }
@@ -393,7 +393,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
 
   /** Something moved. */
   touch(): void {
-    this.movedAt = performance.now();
+    this.movedAt = Math.floor(performance.now());
     if (this.idle?.fired === true) this.idle.rearm();
   }
 }

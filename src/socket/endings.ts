@@ -56,3 +56,8 @@ export function stalledError(queuedBytes: number, flushMs: number): TcpError {
     syscall: "write",
   });
 }
+
+/** A second face wants to read. */
+export function claimedError(wanted: string, taken: string): TcpError {
+  return new TcpError(`Cannot read by ${wanted}: ${taken} already reads this socket`, { code: "ERR_READ_CLAIMED" });
+}

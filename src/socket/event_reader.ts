@@ -9,7 +9,6 @@ import type { Taken } from "./read_loop.ts";
 
 /** Hands chunks to listeners and pipes while it flows. */
 export class EventReader implements ReadConsumer {
-  readonly kind = 'the "data" event';
   /** `pause()` was called: new listeners do not start the flow. */
   paused = false;
   readonly #connection: Connection;
@@ -19,6 +18,10 @@ export class EventReader implements ReadConsumer {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+  }
+
+  get kind(): string {
+    return 'the "data" event';
   }
 
   /** Takes the read side, or throws because another face has it. */

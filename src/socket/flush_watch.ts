@@ -8,7 +8,7 @@ import { DeadlineTimer } from "../base/deadline_timer.ts";
 /** A connection as the watch sees it. */
 export abstract class Flushing {
   /** How long a write may make no progress; Infinity for ever. */
-  flushMs = Infinity;
+  abstract get flushMs(): number;
   /** When the write in flight last made progress, by `performance.now()`; 0 while none is in flight. */
   progressAt = 0;
   /** The neighbours in the watch's list. */

@@ -2,7 +2,8 @@
 
 import { DeadlineTimer } from "../base/deadline_timer.ts";
 import { TcpError } from "../base/errors.ts";
-import type { Connection } from "./connection.ts";
+import type { CloseReason } from "../observe/close_receipt.ts";
+import type { ConnectionFace } from "./connection_ports.ts";
 
 /** Whoever is watched: asked when something last moved, by `performance.now()`. */
 export interface IdlePort {
@@ -45,14 +46,23 @@ export class IdleTimer {
   }
 }
 
+/** The connection that a timer belongs to. */
+export interface IdleOwner extends IdlePort {
+  idle: IdleTimer | undefined;
+  readonly receipt: unknown;
+  readonly face: ConnectionFace;
+  emit(event: string): void;
+  destroy(error: Error, reason: CloseReason): void;
+}
+
 /**
  * Arms the idle timer of a connection anew; 0 takes it away. Where it `destroys`, because the server's options set it,
  * a socket without a `timeout` listener ends with `ETIMEDOUT`.
  */
-export function armIdleTimer(connection: Connection, timeoutMs: number, destroys: boolean): void {
+export function armIdleTimer(connection: IdleOwner, timeoutMs: number, destroys: boolean): void {
   connection.idle?.clear();
   connection.idle = undefined;
-  if (timeoutMs === 0 || connection.state === "closed") return;
+  if (timeoutMs === 0 || connection.receipt !== undefined) return;
   connection.idle = new IdleTimer(connection, timeoutMs, () => {
     if (!destroys || connection.face.listenerCount("timeout") > 0) return connection.emit("timeout");
     const error = new TcpError(`No byte came or went for ${timeoutMs} ms (tcp.timeout)`, { code: "ETIMEDOUT" });

@@ -17,8 +17,6 @@ export let connectionOf: (socket: SocketFacts) => Connection;
 export abstract class SocketFacts extends SocketEmitter {
   /** Number of this socket, unique in the process. */
   readonly id: number = ++ids;
-  /** When the object was made (a server's socket: when it was accepted), by `Date.now()`. */
-  readonly connectedAt: number = Date.now();
   readonly #connection: Connection;
 
   static {
@@ -65,6 +63,11 @@ export abstract class SocketFacts extends SocketEmitter {
   /** `"IPv4"` or `"IPv6"`. */
   get localFamily(): "IPv4" | "IPv6" | undefined {
     return this.#local.family;
+  }
+
+  /** When the object was made (a server's socket: when it was accepted), by `Date.now()`. */
+  get connectedAt(): number {
+    return Math.round(performance.timeOrigin + this.#connection.openedAt);
   }
 
   /** When bytes last came or were sent, by `Date.now()`. */

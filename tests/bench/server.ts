@@ -4,6 +4,7 @@
  * the mode's protocol.
  */
 
+import { createChatServer } from "../../examples/chat/server.ts";
 import { createServer, MessageProtocol, ServerProtocol, type TCPSocket } from "../../mod.ts";
 import { lengthPrefixed } from "../../src/framing/mod.ts";
 
@@ -29,11 +30,13 @@ const modes: Record<string, (socket: TCPSocket) => void> = {
 };
 
 const [mode = "", port = ""] = Deno.args;
+const limits = { maxConnections: 20_000 };
 const handler = modes[mode];
-if (handler === undefined) {
-  console.error(`usage: server.ts ${Object.keys(modes).join("|")} PORT`);
+if (mode === "chat") {
+  createChatServer({ limits }).app.listen(Number(port), "127.0.0.1");
+} else if (handler !== undefined) {
+  createServer(ServerProtocol.TCP, { limits }).onConnection(handler).listen(Number(port), "127.0.0.1");
+} else {
+  console.error(`usage: server.ts ${Object.keys(modes).join("|")}|chat PORT`);
   Deno.exit(2);
 }
-createServer(ServerProtocol.TCP, { limits: { maxConnections: 20_000 } })
-  .onConnection(handler)
-  .listen(Number(port), "127.0.0.1");

@@ -8,6 +8,17 @@ import { type ChatServer, type ChatServerOptions, createChatServer } from "../..
 
 const PATIENCE_MS = 20_000;
 
+/** Gives what `promise` gives; a test that waits for what never comes shall fail and not hang. */
+export async function patiently<T>(promise: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`Nothing came for ${PATIENCE_MS} ms`)), PATIENCE_MS);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** A chat server on a free port of the loopback; `await using` closes it and whoever is connected. */
 export class Hall implements AsyncDisposable {
   readonly app: ChatServer["app"];
@@ -76,15 +87,8 @@ export class Guest {
     this.client.socket.uncork();
   }
 
-  /** The next message, or the end; a test that waits for what never comes shall fail and not hang. */
-  async #read(): Promise<ReadableStreamReadResult<Answer>> {
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(new Error(`Nothing came for ${PATIENCE_MS} ms`)), PATIENCE_MS);
-    try {
-      return await Promise.race([this.#messages.read(), late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #read(): Promise<ReadableStreamReadResult<Answer>> {
+    return patiently(this.#messages.read());
   }
 
   /** The next message. */

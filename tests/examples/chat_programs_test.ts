@@ -3,11 +3,11 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { connectChat } from "../../examples/chat/client.ts";
 import { Actor } from "../../examples/chat/demo.ts";
-import { Guest, Hall } from "./chat_hall.ts";
+import { Guest, Hall, patiently } from "./chat_hall.ts";
 import { Program } from "./program.ts";
 
 async function nextLine(program: Program): Promise<string> {
-  return (await program.line(/.*/))[0];
+  return (await patiently(program.line(/.*/)))[0];
 }
 
 // ---- server.ts ----
@@ -19,7 +19,7 @@ Deno.test("server.ts serves until Ctrl-C, then ends its clients and exits with 0
   await ann.expect({ type: "login_success", message: "Welcome, Ann!" });
   server.interrupt();
   await ann.expectEnd();
-  assertEquals(await server.end(), { code: 0, rest: ["Closing"], stderr: "" });
+  assertEquals(await patiently(server.end()), { code: 0, rest: ["Closing"], stderr: "" });
 });
 
 Deno.test("server.ts ends at once at the second Ctrl-C", async () => {
@@ -30,7 +30,7 @@ Deno.test("server.ts ends at once at the second Ctrl-C", async () => {
   server.interrupt();
   await server.line(/^Closing$/);
   server.interrupt();
-  assertEquals((await server.end()).code, 130);
+  assertEquals((await patiently(server.end())).code, 130);
   await ann.leave();
 });
 
@@ -53,7 +53,7 @@ Deno.test("server.ts drains on SIGTERM, too", async () => {
 Deno.test("server.ts says that its port is in use and exits with 1", async () => {
   await using hall = await Hall.open();
   await using server = new Program("examples/chat/server.ts", ["--port", `${hall.port}`]);
-  const { code, rest, stderr } = await server.end();
+  const { code, rest, stderr } = await patiently(server.end());
   assertEquals([code, rest], [1, []]);
   assertMatch(stderr, /^Cannot listen on 127\.0\.0\.1:\d+: .*\(EADDRINUSE\)\n$/);
 });
@@ -92,7 +92,7 @@ Deno.test("join.ts speaks for its user, shows what comes, and ends with its inpu
   assertEquals(await nextLine(ben), "! Nobody here is called Dora");
 
   await ben.endInput();
-  assertEquals(await ben.end(), GOOD_END);
+  assertEquals(await patiently(ben.end()), GOOD_END);
 });
 
 Deno.test("join.ts shows the answers to everything that was piped into it", async () => {
@@ -100,7 +100,7 @@ Deno.test("join.ts shows the answers to everything that was piped into it", asyn
   await using ann = new Program("examples/chat/join.ts", ["--port", `${hall.port}`]);
   await ann.type("/who\n\n/nick Ann\n/join harbour\n/who");
   await ann.endInput();
-  assertEquals(await ann.end(), {
+  assertEquals(await patiently(ann.end()), {
     code: 0,
     rest: [
       "* Connected; /join a room, /quit to leave",
@@ -118,7 +118,7 @@ Deno.test("join.ts answers an unknown command with the known ones, and asks noth
   await using hall = await Hall.open();
   await using ann = await join(hall.port, "Ann");
   await ann.type("/nonsense\n/quit\n");
-  const { rest } = await ann.end();
+  const { rest } = await patiently(ann.end());
   assertMatch(rest[1] ?? "", /^ {2}\/join ROOM /);
   assert(!rest.some((line) => line.startsWith("!")), rest.join("\n"));
 });
@@ -136,14 +136,14 @@ Deno.test("join.ts ends at /quit, although its input goes on", async () => {
   await using hall = await Hall.open();
   await using ann = await join(hall.port, "Ann");
   await ann.type("/quit\n");
-  assertEquals(await ann.end(), GOOD_END);
+  assertEquals(await patiently(ann.end()), GOOD_END);
 });
 
 Deno.test("join.ts ends when the server ends, although its input goes on", async () => {
   await using hall = await Hall.open();
   await using ann = await join(hall.port, "Ann");
   await hall.app.close();
-  assertEquals(await ann.end(), GOOD_END);
+  assertEquals(await patiently(ann.end()), GOOD_END);
 });
 
 Deno.test("join.ts prints no control characters that others send", async () => {
@@ -162,7 +162,7 @@ Deno.test("join.ts says that there is no server and exits with 1", async () => {
   const { port } = listener.addr;
   listener.close();
   await using ann = new Program("examples/chat/join.ts", ["--port", `${port}`, "--nickname", "Ann"]);
-  const { code, stderr } = await ann.end();
+  const { code, stderr } = await patiently(ann.end());
   assertEquals(code, 1);
   assertMatch(stderr, /^Cannot connect .*ECONNREFUSED.*\n$/);
 });
@@ -171,7 +171,7 @@ Deno.test("join.ts says that there is no server and exits with 1", async () => {
 
 Deno.test("demo.ts shows the conversation as each saw it and the metrics, and exits with 0", async () => {
   await using demo = new Program("examples/chat/demo.ts");
-  const { code, rest, stderr } = await demo.end();
+  const { code, rest, stderr } = await patiently(demo.end());
   const text = rest.join("\n");
   assertEquals([code, stderr], [0, ""], text);
   const [, ann = "", ben = "", cleo = "", metrics = ""] = text.split(/What \w+ sent .*|The server's metrics:/);
@@ -187,7 +187,7 @@ Deno.test("demo.ts shows the conversation as each saw it and the metrics, and ex
 
 Deno.test("demo.ts says why it failed and exits with 1", async () => {
   await using demo = new Program("examples/chat/demo.ts", [], []);
-  const { code, stderr } = await demo.end();
+  const { code, stderr } = await patiently(demo.end());
   assertEquals(code, 1);
   assertMatch(stderr, /^The demo failed: Cannot listen .*\(EACCES\)\n$/);
 });
@@ -227,14 +227,14 @@ for (const name of ["server", "join", "demo"]) {
 
   Deno.test(`${name}.ts --help says how to use it`, async () => {
     await using program = new Program(file, ["--help"], []);
-    const { code, rest, stderr } = await program.end();
+    const { code, rest, stderr } = await patiently(program.end());
     assertEquals([code, stderr], [0, ""]);
     assertStringIncludes(rest.join("\n"), `Usage: deno run --allow-net ${file} [flags]`);
   });
 
   Deno.test(`${name}.ts refuses an unknown flag with exit code 2`, async () => {
     await using program = new Program(file, ["--prot", "1"], []);
-    const { code, rest, stderr } = await program.end();
+    const { code, rest, stderr } = await patiently(program.end());
     assertEquals([code, rest], [2, []]);
     assertStringIncludes(stderr, "Unknown argument --prot");
   });
@@ -243,7 +243,7 @@ for (const name of ["server", "join", "demo"]) {
 for (const name of ["server", "join"]) {
   Deno.test(`${name}.ts refuses a port that is none with exit code 1`, async () => {
     await using program = new Program(`examples/chat/${name}.ts`, ["--port", "many"]);
-    const { code, stderr } = await program.end();
+    const { code, stderr } = await patiently(program.end());
     assertEquals(code, 1);
     assertMatch(stderr, /^Option "port" must be an integer from 0 to 65535; it is NaN\n$/);
   });

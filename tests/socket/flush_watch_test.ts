@@ -10,6 +10,7 @@ function unit(name: string, fn: () => void): void {
 
 /** A connection as the watch sees it; leaves the watch when it is disposed. */
 class Watched extends Flushing implements Disposable {
+  override readonly flushMs: number;
   /** When it was found stalled, in milliseconds since it was made. */
   readonly stalls: number[] = [];
   readonly #madeAt = performance.now();
