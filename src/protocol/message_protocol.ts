@@ -1,7 +1,7 @@
 /** Messages over one socket. */
 
 import { asError, MessageError } from "../base/errors.ts";
-import { checkKeys } from "../base/check.ts";
+import { checkKeys, invalid } from "../base/check.ts";
 import type { Codec, FrameDecoder } from "../framing/codec.ts";
 import { json } from "../framing/json.ts";
 import { lengthPrefixed } from "../framing/length_prefixed.ts";
@@ -104,7 +104,8 @@ export class MessageProtocol<In = unknown, Out = In> {
     if (connection.state !== "open" && !connection.beginWrite()) return false;
     if (connection.queue.length >= connection.settings.maxWriteQueueBytes && !connection.beginWrite()) return false;
     this.#codec.encodeInto(message, connection.queue);
-    return connection.endWrite();
+    // The user's code ran in between (a toJSON, say) and may have ended the socket.
+    return connection.receipt === undefined ? connection.endWrite() : false;
   }
 
   /** The frame of a message, to be sent to many by {@link sendEncoded}. */
@@ -131,6 +132,7 @@ export class MessageProtocol<In = unknown, Out = In> {
    * the socket is destroyed nothing is delivered any more.
    */
   handleData(data: Uint8Array): void {
+    if (!(data instanceof Uint8Array)) throw invalid("data", "a Uint8Array (a socket with setEncoding gives text)", data);
     const decoder = this.#decoder ??= this.#codec.decoder();
     decoder.push(data);
     if (this.#decoding) return;

@@ -45,7 +45,9 @@ export class ConnectionSet<State> implements Connections<State> {
   remove(socket: TCPSocket<State>): void {
     if (!this.#sockets.delete(socket.id)) return;
     if (this.#room !== undefined && !this.full) this.release();
-    if (this.#sockets.size === 0) this.#empty?.resolve();
+    if (this.#sockets.size > 0) return;
+    this.#empty?.resolve();
+    this.#empty = undefined;
   }
 
   /** Resolves when there is room; undefined when there is now. */

@@ -19,24 +19,27 @@ export interface ListenOptions {
 
 /** Reads `listen(port?, hostname?, backlog?, callback?)`, `listen(path, callback?)` and `listen(options, callback?)`. */
 export function readListenArguments(args: readonly unknown[]): { options: ServerOptions; callback?: () => void } {
-  const given = args.filter((arg) => arg !== undefined && arg !== null);
-  const last = given.at(-1);
-  const callback = typeof last === "function" ? given.pop() as () => void : undefined;
+  const given = [...args];
+  while (given.length > 0 && isLeftOut(given.at(-1))) given.pop();
+  const callback = typeof given.at(-1) === "function" ? given.pop() as () => void : undefined;
   return { options: readTarget(given), ...(callback === undefined ? {} : { callback }) };
 }
 
-function readTarget(args: unknown[]): ServerOptions {
-  const [first, ...more] = args;
+function isLeftOut(arg: unknown): boolean {
+  return arg === undefined || arg === null;
+}
+
+function readTarget([first, ...more]: unknown[]): ServerOptions {
   if (typeof first === "object" && first !== null) {
-    if (more.length > 0) checkFunction("callback", more[0]);
+    const [callback] = more;
+    if (!isLeftOut(callback)) checkFunction("callback", callback);
     return readObject(first);
   }
-  const rest = [...args];
+  const rest = more.filter((arg) => !isLeftOut(arg));
   const options: ServerOptions = {};
-  if (typeof first === "string" && !/^\d+$/.test(first)) {
-    // A path in front, as in Node; a name behind a port is the hostname.
-    options.path = rest.shift() as string;
-  } else if (first !== undefined) options.port = checkPort(rest.shift());
+  // A path in front, as in Node; a name behind a port is the hostname.
+  if (typeof first === "string" && !/^\d+$/.test(first)) options.path = first;
+  else if (!isLeftOut(first)) options.port = checkPort(first);
   if (typeof rest[0] === "string" && options.path === undefined) options.hostname = rest.shift() as string;
   if (typeof rest[0] === "number") options.backlog = rest.shift() as number;
   if (rest.length > 0) {

@@ -3,11 +3,13 @@
 import { checkBoolean, checkBound, checkInteger, checkKeys, checkPort, checkString } from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
 import {
+  DEADLINE_KEYS,
   resolveSocketSettings,
   SOCKET_LIMIT_KEYS,
   type SocketDeadlines,
   type SocketLimits,
   type SocketSettings,
+  TCP_KEYS,
   type TcpOptions,
 } from "../socket/settings.ts";
 import { canReusePort } from "../transport/listen.ts";
@@ -75,15 +77,24 @@ export interface ResolvedServerOptions {
 
 const KEYS = ["port", "hostname", "backlog", "path", "reusePort", "tcp", "limits", "deadlines"];
 const LIMIT_KEYS = [...SOCKET_LIMIT_KEYS, "maxConnections", "dropWhenFull"];
+const GROUP_KEYS = { tcp: TCP_KEYS, limits: LIMIT_KEYS, deadlines: DEADLINE_KEYS };
 
-/** Lays `more` over `base`, group by group. */
+const GROUPS = ["tcp", "limits", "deadlines"] as const;
+
+/** Lays `more` over `base`, group by group; what is undefined in `more` says nothing. Copies, so that later changes of the caller's objects change nothing. */
 export function mergeServerOptions(base: ServerOptions, more: ServerOptions): ServerOptions {
   checkKeys("options", more, KEYS);
-  const merged: ServerOptions = { ...base, ...more };
-  if (base.tcp && more.tcp) merged.tcp = { ...base.tcp, ...more.tcp };
-  if (base.limits && more.limits) merged.limits = { ...base.limits, ...more.limits };
-  if (base.deadlines && more.deadlines) merged.deadlines = { ...base.deadlines, ...more.deadlines };
+  const merged = overlay(base, more);
+  for (const group of GROUPS) {
+    checkKeys(group, more[group], GROUP_KEYS[group]);
+    if (merged[group] !== undefined) Object.assign(merged, { [group]: overlay(base[group] ?? {}, more[group] ?? {}) });
+  }
   return merged;
+}
+
+function overlay<T extends object>(base: T, more: T): T {
+  const said = Object.entries(more).filter(([, value]) => value !== undefined);
+  return { ...base, ...Object.fromEntries(said) };
 }
 
 /** Checks everything and fills in the defaults. */

@@ -259,6 +259,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   }
 
   #refuseWrite(callback: WriteCallback | undefined): void {
+    if (this.state === "closed" && callback === undefined) return; // nobody to tell, and broadcasts do it a lot
     const error = refusedWrite(this.state, this.#peerEndedFirst && !this.allowHalfOpen);
     if (callback !== undefined) this.#settleSoon(callback, error);
     if (this.state !== "closed" && !this.#shutDown) this.destroy(error, "error");

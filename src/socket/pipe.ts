@@ -30,13 +30,16 @@ export class Pipe {
   readonly #to: Connection | undefined;
   readonly #ends: boolean;
   readonly #unpipe: () => void;
-  readonly #goOn = () => {
+  // A chunk of the source's is on its way to the kernel by reference.
+  #lent = false;
+  readonly #drained = () => {
     this.full = false;
-    this.#source.reader.resume();
+    if (!this.#lent) this.#source.reader.giveBack();
   };
   readonly #sent = (error?: Error | null) => {
+    this.#lent = false;
     if (error) this.#unpipe();
-    else this.#goOn();
+    this.#source.reader.giveBack();
   };
 
   constructor(source: Connection, target: PipeTarget, to: Connection | undefined, ends: boolean, unpipe: () => void) {
@@ -45,7 +48,7 @@ export class Pipe {
     this.#to = to;
     this.#ends = ends;
     this.#unpipe = unpipe;
-    target.on("drain", this.#goOn);
+    target.on("drain", this.#drained);
     target.on("close", unpipe);
     target.on("error", unpipe);
     target.emit("pipe", source.face);
@@ -65,6 +68,7 @@ export class Pipe {
   lend(chunk: Buffer): Taken {
     const to = this.#to!; // canLend was asked
     if (!to.queue.copies(chunk.length)) {
+      this.#lent = true;
       to.write(chunk, this.#sent);
       return "wait";
     }
@@ -80,9 +84,11 @@ export class Pipe {
 
   /** Lets go of the target. */
   detach(): void {
-    this.target.removeListener("drain", this.#goOn);
+    this.target.removeListener("drain", this.#drained);
     this.target.removeListener("close", this.#unpipe);
     this.target.removeListener("error", this.#unpipe);
     this.target.emit("unpipe", this.#source.face);
+    // Whoever waited for a drain waits no more; what is lent comes back by its own callback.
+    if (!this.#lent) this.#source.reader.giveBack();
   }
 }

@@ -10,12 +10,12 @@ import type { Transport } from "../transport/transport.ts";
 export type Taken =
   | "go" // taken: read on
   | "hold" // nobody wants it now: keep it and read no more until `resume()`
-  | "wait"; // taken, but read no more until `resume()`
+  | "wait"; // taken, but read no more until `giveBack()`
 
 /** What the loop tells its connection. */
 export interface ReadPort {
   /**
-   * A chunk, the receiver's for good (unless the loop lends: then only until `resume()`). `fresh` is false when it was
+   * A chunk, the receiver's for good (unless the loop lends: then only until `giveBack()`). `fresh` is false when it was
    * offered before and held.
    */
   deliver(chunk: Buffer, fresh: boolean): Taken;
@@ -39,16 +39,11 @@ const BUSY_BUFFER_BYTES = 16_384;
 export class ReadLoop {
   /** A chunk that nobody wanted yet. */
   held: Buffer | undefined;
-  /**
-   * Lend chunks instead of giving them away: one buffer serves for all of them, and a chunk is the receiver's only
-   * until it says "go" or calls `resume()`.
-   */
-  lends = false;
-
   readonly #port: ReadPort;
   #transport: Transport | undefined;
+  #lends = false;
   #running = false;
-  // The last chunk was taken with "wait", and nobody has resumed.
+  // The last chunk was taken with "wait" and has not been given back.
   #lent = false;
   // The peer's FIN came behind a chunk that is still held.
   #ended = false;
@@ -63,6 +58,20 @@ export class ReadLoop {
     this.#port = port;
   }
 
+  /**
+   * Lend chunks instead of giving them away: one buffer serves for all of them, and a chunk is the receiver's only
+   * until it says "go" or calls `giveBack()`.
+   */
+  get lends(): boolean {
+    return this.#lends;
+  }
+
+  set lends(on: boolean) {
+    if (on === this.#lends) return;
+    this.#lends = on;
+    this.#rest = undefined; // what was lent from it must not be given away, nor the other way round
+  }
+
   /** Starts reading. */
   open(transport: Transport): void {
     this.#transport = transport;
@@ -71,8 +80,7 @@ export class ReadLoop {
 
   /** Offers the held chunk again, if there is one, and goes on reading once it is taken. */
   resume(): void {
-    this.#lent = false;
-    if (this.#transport === undefined) return;
+    if (this.#transport === undefined || this.#lent) return;
     const held = this.held;
     if (held !== undefined) {
       this.held = undefined;
@@ -84,6 +92,12 @@ export class ReadLoop {
     }
     if (this.#ended) this.#end();
     else if (!this.#running) void this.#run(this.#transport);
+  }
+
+  /** A chunk that was taken with "wait" is not needed any more; goes on reading. */
+  giveBack(): void {
+    this.#lent = false;
+    this.resume();
   }
 
   /** Stops for good and lets go of the buffer. Gives the number of held bytes that nobody will see. */

@@ -92,8 +92,16 @@ export interface SocketSettings {
   readonly flushMs: number;
 }
 
-const TCP_KEYS = ["noDelay", "keepAlive", "keepAliveInitialDelay", "timeout", "allowHalfOpen"];
-const DEADLINE_KEYS = ["flushMs"];
+/** The names that {@link TcpOptions} knows. */
+export const TCP_KEYS: readonly string[] = [
+  "noDelay",
+  "keepAlive",
+  "keepAliveInitialDelay",
+  "timeout",
+  "allowHalfOpen",
+];
+/** The names that {@link SocketDeadlines} knows. */
+export const DEADLINE_KEYS: readonly string[] = ["flushMs"];
 
 /** The names that {@link SocketLimits} knows. */
 export const SOCKET_LIMIT_KEYS: readonly string[] = ["maxWriteQueueBytes", "highWaterMarkBytes"];

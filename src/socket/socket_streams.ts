@@ -16,6 +16,8 @@ class StreamReader implements ReadConsumer {
   readonly #connection: Connection;
   #controller: ReadableByteStreamController | undefined;
   #wanted = false;
+  // What a BYOB read had no room for.
+  #left: Buffer | undefined;
   #over = false;
 
   constructor(connection: Connection) {
@@ -31,8 +33,11 @@ class StreamReader implements ReadConsumer {
     }
     this.#connection.claim(this);
     this.#connection.reader.lends = true;
-    this.#wanted = true;
-    this.#connection.wantMore();
+    const left = this.#left;
+    if (left === undefined) {
+      this.#wanted = true;
+      this.#connection.wantMore();
+    } else if (this.#hand(left) === "go") queueMicrotask(() => this.#connection.reader.giveBack());
   }
 
   /** Stops reading; the kernel holds back the peer. */
@@ -43,22 +48,26 @@ class StreamReader implements ReadConsumer {
   take(chunk: Buffer): Taken {
     if (!this.#wanted || this.#over) return "hold";
     this.#wanted = false;
-    const request = this.#controller!.byobRequest; // pulled, so there is one
-    const view = request?.view;
-    if (request === null || request === undefined || view === null || view === undefined) {
-      this.#controller!.enqueue(new Uint8Array(chunk));
+    return this.#hand(chunk);
+  }
+
+  /** Gives the stream as much of the chunk as it has room for; the rest waits for the next read. */
+  #hand(chunk: Buffer): Taken {
+    const controller = this.#controller!; // pulled, so there is one
+    const request = controller.byobRequest;
+    const view = request?.view ?? undefined;
+    if (request === null || view === undefined) {
+      this.#left = undefined;
+      controller.enqueue(new Uint8Array(chunk));
       return "go";
     }
     const bytes = Math.min(view.byteLength, chunk.length);
-    new Uint8Array(view.buffer, view.byteOffset, bytes).set(bytes === chunk.length ? chunk : chunk.subarray(0, bytes));
-    if (bytes < chunk.length) {
-      // The rest waits for the next read; it is put back before the stream can pull again.
-      this.#connection.reader.held = chunk.subarray(bytes);
-      request.respond(bytes);
-      return "wait";
-    }
-    request.respond(bytes);
-    return "go";
+    const part = chunk.subarray(0, bytes);
+    this.#left = bytes < chunk.length ? chunk.subarray(bytes) : undefined;
+    const taken = this.#left === undefined ? "go" : "wait";
+    new Uint8Array(view.buffer, view.byteOffset, bytes).set(part);
+    request.respond(bytes); // may pull again at once
+    return taken;
   }
 
   end(): void {

@@ -215,7 +215,7 @@ unit("ReadLoop.close() lets go of what it holds and says how much that was", asy
 
 // ---- waiting and lending ----
 
-unit("ReadLoop delivers nothing after a chunk taken with wait until resume()", async () => {
+unit("ReadLoop delivers nothing after a chunk taken with wait until giveBack()", async () => {
   const { loop, port, peer } = open();
   port.answer = () => "wait";
   await peer.write(bytes(1));
@@ -224,19 +224,19 @@ unit("ReadLoop delivers nothing after a chunk taken with wait until resume()", a
   await turn();
   assertEquals(port.told, ["fresh 1"]);
   port.answer = () => "go";
-  loop.resume();
+  loop.giveBack();
   await turn();
   assertEquals(concat(...port.chunks), bytes(1, 2));
 });
 
-unit("ReadLoop tells a FIN behind a chunk taken with wait only after resume()", async () => {
+unit("ReadLoop tells a FIN behind a chunk taken with wait only after giveBack()", async () => {
   const { loop, port, peer } = open();
   port.answer = () => "wait";
   await peer.write(bytes(1));
   await peer.closeWrite();
   await turn();
   assertEquals(port.told, ["fresh 1"]);
-  loop.resume();
+  loop.giveBack();
   await turn();
   assertEquals(port.told, ["fresh 1", "end"]);
 });
@@ -254,10 +254,10 @@ unit("ReadLoop that lends does not touch a chunk before it comes back", async ()
     await turn();
     assertEquals(lent?.every((byte) => byte === value), true, `chunk ${i}`);
     while (peer.unreadBytes > 0 || loop.held !== undefined) {
-      loop.resume();
+      loop.giveBack();
       await turn();
     }
-    loop.resume();
+    loop.giveBack();
     await turn();
   }
 });
