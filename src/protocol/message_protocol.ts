@@ -80,12 +80,16 @@ export class MessageProtocol<In = unknown, Out = In> {
     }
   }
 
-  /** Called with every message. Assign it or override it; does nothing as it is. */
+  /**
+   * Called with every message. Assign it, before the turn ends in which you attach, or override it; does nothing as it
+   * is. What it throws or rejects with is treated as of a `data` listener.
+   */
   onMessage(_message: Out): void {}
 
   /**
    * Called with what was wrong: a `MessageError` for one bad message, behind which the stream goes on, or the
-   * `FrameError` that destroys the socket. Assign it or override it; does nothing as it is.
+   * `FrameError` that destroys the socket. Assign it or override it. Without it bad messages are skipped and, on a
+   * server, told to `app.onError`; a `FrameError` goes where the socket's own errors go.
    */
   onError(_error: Error): void {}
 
@@ -118,11 +122,15 @@ export class MessageProtocol<In = unknown, Out = In> {
     return this.#connection.write(frame);
   }
 
-  /** Receives from now on: one `data` listener, however often it is called. Gives the protocol. */
+  /**
+   * Receives from now on, by one `data` listener, however often it is called. Gives the protocol. A peer that ends inside
+   * a message is told to {@link onError} as a `FrameError` (`ERR_FRAME_TRUNCATED`).
+   */
   attach(): this {
     if (this.#attached) return this;
     this.#attached = true;
     this.socket.on("data", (data) => this.handleData(data));
+    this.socket.on("end", () => this.#handleEnd());
     return this;
   }
 
@@ -132,7 +140,9 @@ export class MessageProtocol<In = unknown, Out = In> {
    * the socket is destroyed nothing is delivered any more.
    */
   handleData(data: Uint8Array): void {
-    if (!(data instanceof Uint8Array)) throw invalid("data", "a Uint8Array (a socket with setEncoding gives text)", data);
+    if (!(data instanceof Uint8Array)) {
+      throw invalid("data", "a Uint8Array (a socket with setEncoding gives text)", data);
+    }
     const decoder = this.#decoder ??= this.#codec.decoder();
     decoder.push(data);
     if (this.#decoding) return;
@@ -143,20 +153,39 @@ export class MessageProtocol<In = unknown, Out = In> {
         try {
           message = decoder.next();
         } catch (error) {
-          if (error instanceof MessageError) {
-            this.onError(error);
-            continue;
-          }
-          const failure = asError(error);
-          this.#connection.destroy(failure);
-          this.onError(failure);
-          return;
+          if (!(error instanceof MessageError)) return this.#fail(asError(error));
+          if (this.#hearsErrors) this.#watch(this.onError(error));
+          else this.#connection.host?.connectionFailed(error, this.socket);
+          continue;
         }
         if (message === undefined) return;
-        this.onMessage(message);
+        this.#watch(this.onMessage(message));
       }
     } finally {
       this.#decoding = false;
     }
+  }
+
+  #handleEnd(): void {
+    try {
+      this.#decoder?.end();
+    } catch (error) {
+      this.#fail(asError(error));
+    }
+  }
+
+  /** The stream cannot be understood any more. */
+  #fail(failure: Error): void {
+    this.#connection.destroy(failure, undefined, this.#hearsErrors ? "listeners" : "all");
+    if (this.#hearsErrors) this.#watch(this.onError(failure));
+  }
+
+  get #hearsErrors(): boolean {
+    return this.onError !== MessageProtocol.prototype.onError;
+  }
+
+  /** The user's code may be async, whatever its type says. */
+  #watch(result: unknown): void {
+    if (result instanceof Promise) result.catch((error) => this.#connection.handlerThrew(error));
   }
 }

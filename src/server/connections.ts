@@ -15,7 +15,6 @@ export class ConnectionSet<State> implements Connections<State> {
   readonly #sockets = new Map<number, TCPSocket<State>>();
   readonly #max: () => number;
   #room: PromiseWithResolvers<void> | undefined;
-  #empty: PromiseWithResolvers<void> | undefined;
 
   constructor(max: () => number) {
     this.#max = max;
@@ -45,9 +44,6 @@ export class ConnectionSet<State> implements Connections<State> {
   remove(socket: TCPSocket<State>): void {
     if (!this.#sockets.delete(socket.id)) return;
     if (this.#room !== undefined && !this.full) this.release();
-    if (this.#sockets.size > 0) return;
-    this.#empty?.resolve();
-    this.#empty = undefined;
   }
 
   /** Resolves when there is room; undefined when there is now. */
@@ -61,12 +57,5 @@ export class ConnectionSet<State> implements Connections<State> {
   release(): void {
     this.#room?.resolve();
     this.#room = undefined;
-  }
-
-  /** Resolves when none is left. */
-  whenEmpty(): Promise<void> {
-    if (this.#sockets.size === 0) return Promise.resolve();
-    this.#empty ??= Promise.withResolvers();
-    return this.#empty.promise;
   }
 }

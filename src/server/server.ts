@@ -46,7 +46,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   #listener: Listener | undefined;
   #acceptor: Acceptor | undefined;
   #accepting = false;
-  #iterated = false;
+  #iterating: Acceptor | undefined;
   #closing: Promise<void> | undefined;
   readonly #sockets = new ConnectionSet<State>(() => this.#options.maxConnections);
   readonly #counters = new Counters(CLOSE_REASONS);
@@ -93,7 +93,9 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   /** Calls `handler` for every connection, in the order of registration. What it throws reaches `onError`. */
   onConnection(handler: (socket: TCPSocket<State>) => void): this {
     checkFunction("handler", handler);
-    if (this.#iterated) throw new TypeError("Connections are taken by iteration already; onConnection would get none");
+    if (this.#iterating !== undefined) {
+      throw new TypeError("Connections are taken by iteration already; onConnection would get none");
+    }
     return this.on("connection", handler);
   }
 
@@ -147,10 +149,10 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       return this;
     }
     this.#closing = undefined;
-    this.#acceptor = new Acceptor(this.#listener, this.#acceptPort);
-    if (callback !== undefined) this.once("listening", callback);
+    const acceptor = this.#acceptor = new Acceptor(this.#listener, this.#acceptPort);
     queueMicrotask(() => {
-      if (this.#listener === undefined) return; // closed in between
+      if (this.#acceptor !== acceptor) return; // closed in between
+      if (callback !== undefined) this.once("listening", callback);
       this.#tell("listening");
       this.#startAccepting();
     });
@@ -165,10 +167,23 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     if (this.listenerCount("connection") > 0) {
       throw new TypeError("Connections go to onConnection already; iterate or handle, not both");
     }
-    if (this.#iterated) throw new TypeError("This server is being iterated already; one consumer at a time");
-    if (this.#acceptor === undefined) throw new TypeError("Cannot iterate: call listen() first");
-    this.#iterated = true;
-    return this.#iterate(this.#acceptor);
+    const acceptor = this.#acceptor;
+    if (acceptor === undefined) throw new TypeError("Cannot iterate: call listen() first");
+    if (this.#iterating === acceptor) {
+      throw new TypeError("This server is being iterated already; one consumer at a time");
+    }
+    this.#iterating = acceptor;
+    const sockets = this.#iterate(acceptor);
+    return {
+      next: () => sockets.next(),
+      return: () => {
+        this.#endIteration(acceptor); // a generator that was never asked would not run its own end
+        return sockets.return(undefined);
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
   }
 
   async *#iterate(acceptor: Acceptor): AsyncGenerator<TCPSocket<State>, undefined> {
@@ -182,9 +197,14 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
         yield socket;
       }
     } finally {
-      this.#iterated = false;
-      this.#stopListening();
+      this.#endIteration(acceptor);
     }
+  }
+
+  /** Closes the listener of that iteration; a later one is none of its business. */
+  #endIteration(acceptor: Acceptor): void {
+    if (this.#iterating === acceptor) this.#iterating = undefined;
+    if (this.#acceptor === acceptor) this.#stopListening();
   }
 
   /** The open connections. */
@@ -259,19 +279,18 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   async #drain(drainMs: number): Promise<void> {
     this.#stopListening();
-    for (const socket of [...this.#sockets]) {
+    const leaving = [...this.#sockets];
+    for (const socket of leaving) {
       const connection = connectionOf(socket);
       const handled = socket.listenerCount("shutdown") > 0;
       connection.emit("shutdown");
       if (!handled) connection.endForShutdown();
     }
     const timer = setTimeout(() => {
-      for (const socket of [...this.#sockets]) connectionOf(socket).destroy(undefined, "shutdown");
+      for (const socket of leaving) connectionOf(socket).destroy(undefined, "shutdown");
     }, drainMs);
-    await this.#sockets.whenEmpty();
+    await Promise.all(leaving.map((socket) => socket.closed));
     clearTimeout(timer);
-    // The last `close` events of the sockets come before the server's.
-    await Promise.resolve();
     this.#tell("close");
   }
 
@@ -285,7 +304,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   /** Accepts for the handlers; while there are none, and nobody iterates, peers wait in the backlog. */
   #startAccepting(): void {
-    if (this.#acceptor === undefined || this.#accepting || this.#iterated) return;
+    if (this.#acceptor === undefined || this.#accepting || this.#iterating === this.#acceptor) return;
     if (this.listenerCount("connection") === 0) return;
     this.#accepting = true;
     void this.#acceptAll(this.#acceptor);

@@ -17,20 +17,22 @@ export interface EndedConnection {
   throwLater(thrown: unknown): void;
 }
 
+/** Who hears of an error: everybody it concerns, the `error` listeners only, or nobody. */
+export type Audience = "all" | "listeners" | "nobody";
+
 /**
  * Everything but `close`. An error goes to the promise, stream or callback that waits for it; to the `error` listeners, if
  * there are any; else, if nobody was told, to the server, or for a client to nobody: then it is uncaught, as in Node.
- * `silent` errors were told elsewhere.
  */
 export function announceEnd(
   connection: EndedConnection,
   error: Error | undefined,
-  silent: boolean,
+  audience: Audience,
   writeInFlight: boolean,
   endCallbacks: readonly WriteCallback[],
 ): void {
   const { consumer, connectFailed, face, host, queue, writerFailed } = connection;
-  let told = connectFailed !== undefined || queue.hasCallbacks || endCallbacks.length > 0;
+  let told = audience !== "all" || connectFailed !== undefined || queue.hasCallbacks || endCallbacks.length > 0;
   const settleCallbacks = () => {
     const cause = error ?? destroyedError("write");
     queue.abort(cause);
@@ -42,7 +44,7 @@ export function announceEnd(
   if (consumer?.closed(error) === true) told = true;
   if (writerFailed?.(error) === true) told = true;
   connection.consumer = undefined;
-  if (error !== undefined && !silent) {
+  if (error !== undefined && audience !== "nobody") {
     if (face.listenerCount("error") > 0) connection.emit("error", error);
     else if (!told && host !== undefined) host.connectionFailed(error, face);
     else if (!told) connection.throwLater(error);

@@ -13,6 +13,8 @@ export interface ConnectOptions {
    * @default {"localhost"}
    */
   host?: string;
+  /** The same as `host`, as Deno calls it. */
+  hostname?: string;
   /** Path of a unix socket, instead of `port`. Needs `--allow-read` and `--allow-write` for it. */
   path?: string;
   /**
@@ -33,15 +35,15 @@ export interface ConnectRequest {
 }
 
 /** The names that {@link ConnectOptions} knows. */
-export const CONNECT_KEYS: readonly string[] = ["port", "host", "path", "timeoutMs", "signal"];
+export const CONNECT_KEYS: readonly string[] = ["port", "host", "hostname", "path", "timeoutMs", "signal"];
 
 /** Checks one options object. */
 export function resolveConnect(options: ConnectOptions, known: readonly string[] = CONNECT_KEYS): ConnectRequest {
-  if (options === undefined) throw invalid("options", "an object", options);
+  if (typeof options !== "object") throw invalid("options", "an object such as { port: 3000 }", options);
   checkKeys("options", options, known);
   const { port, signal } = options;
   const path = checkString("path", options.path);
-  const host = checkString("host", options.host);
+  const host = checkString("host", options.host) ?? checkString("hostname", options.hostname);
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid("signal", "an AbortSignal", signal);
   const timeoutMs = checkMs("timeoutMs", options.timeoutMs, 0);
   if (path !== undefined) {

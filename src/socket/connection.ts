@@ -9,8 +9,9 @@ import { systemError } from "../transport/error_codes.ts";
 import { type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
 import type { CloseReason, CloseReceipt } from "../observe/close_receipt.ts";
 import { enterFlushWatch, flushEnded, Flushing, flushStarted, leaveFlushWatch } from "./flush_watch.ts";
-import { announceEnd } from "./announce_end.ts";
+import { announceEnd, type Audience } from "./announce_end.ts";
 import type { ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
+import { endGuarded, takeGuarded } from "./guarded_consumer.ts";
 import type { IdleTimer } from "./idle_timer.ts";
 import { canWrite, type LifecycleEvent, type LifecycleState, step } from "./lifecycle.ts";
 import {
@@ -76,7 +77,6 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     this.allowHalfOpen = settings.allowHalfOpen;
   }
 
-  /** A connect is under way. */
   dial(): void {
     this.#step("dial");
   }
@@ -125,12 +125,12 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   }
 
   /**
-   * Ends everything now. With `error`, `error` is emitted before `close`, unless `silent` because it was told
-   * elsewhere.
+   * Ends everything now. With `error`, `error` is emitted before `close`; `audience` says who else is told, because
+   * somebody was told already.
    */
-  destroy(error?: Error, reason: CloseReason = reasonOf(error), silent = false): void {
+  destroy(error?: Error, reason: CloseReason = reasonOf(error), audience: Audience = "all"): void {
     if (this.state === "closed") return;
-    this.#finish(error, reason, silent);
+    this.#finish(error, reason, audience);
   }
 
   /** The receipt, once the connection is over. */
@@ -157,7 +157,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
       case "emitEnd+close":
         this.readEnded = true;
         this.#peerEndedFirst = before === "open";
-        this.consumer?.end();
+        endGuarded(this, this.consumer);
         this.emit("end");
         // A listener may have ended or destroyed the socket.
         if (next.action === "emitEnd+localEnd" && this.state === next.state) this.end();
@@ -169,7 +169,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     }
     // Here `state` is closed already, which is what `destroy` looks at: the machine's own ends come this way.
     if (next.action === "emitEnd+close" || next.action === "emitFinish+close") {
-      if (this.receipt === undefined) this.#finish(undefined, this.#peerEndedFirst ? "peer" : "local", false);
+      if (this.receipt === undefined) this.#finish(undefined, this.#peerEndedFirst ? "peer" : "local", "all");
     }
   }
 
@@ -188,7 +188,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   }
 
   /** Frees everything at once; what is left to tell is told in a microtask. */
-  #finish(error: Error | undefined, reason: CloseReason, silent: boolean): void {
+  #finish(error: Error | undefined, reason: CloseReason, audience: Audience): void {
     this.state = "closed";
     const { queue, transport } = this;
     const unsentBytes = queue.length;
@@ -212,14 +212,14 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     });
     this.stopDialing?.();
     this.host?.connectionClosed(this.face, this.receipt);
-    const { inFlight } = queue;
-    queueMicrotask(() => this.#announce(error, silent, inFlight));
+    const { inFlight } = queue; // now: the write may fail before the microtask
+    queueMicrotask(() => this.#announce(error, audience, inFlight));
   }
 
-  #announce(error: Error | undefined, silent: boolean, inFlight: boolean): void {
+  #announce(error: Error | undefined, audience: Audience, inFlight: boolean): void {
     const endCallbacks = this.#endCallbacks ?? [];
     this.#endCallbacks = undefined;
-    announceEnd(this, error, silent, inFlight, endCallbacks);
+    announceEnd(this, error, audience, inFlight, endCallbacks);
     const late = this.#lateCallbacks;
     this.#lateCallbacks = undefined;
     this.#announced = true;
@@ -336,7 +336,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     if (fresh) this.arrived(chunk.length);
     if (this.consumer === undefined) return "hold";
     this.#inTurn = true;
-    const taken = this.consumer.take(chunk);
+    const taken = takeGuarded(this, this.consumer, chunk);
     this.#flush();
     this.#inTurn = false;
     if (this.#endWhenRead && taken !== "hold") this.end();
@@ -381,7 +381,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   handlerThrew(thrown: unknown): void {
     if (this.host === undefined) return this.throwLater(thrown);
     const error = asError(thrown);
-    this.destroy(error, "error", true);
+    this.destroy(error, "error", "nobody");
     this.host.handlerFailed(error, this.face);
   }
 

@@ -30,16 +30,18 @@ export class Pipe {
   readonly #to: Connection | undefined;
   readonly #ends: boolean;
   readonly #unpipe: () => void;
-  // A chunk of the source's is on its way to the kernel by reference.
-  #lent = false;
+  // The source's chunk that it waits for, and whether it is still being sent from where it stands.
+  #loan: Buffer | undefined;
+  #sending = false;
   readonly #drained = () => {
     this.full = false;
-    if (!this.#lent) this.#source.reader.giveBack();
+    if (this.#loan === undefined) this.#source.reader.resume();
+    else if (!this.#sending) this.#giveBack();
   };
   readonly #sent = (error?: Error | null) => {
-    this.#lent = false;
+    this.#sending = false;
     if (error) this.#unpipe();
-    this.#source.reader.giveBack();
+    this.#giveBack();
   };
 
   constructor(source: Connection, target: PipeTarget, to: Connection | undefined, ends: boolean, unpipe: () => void) {
@@ -67,13 +69,14 @@ export class Pipe {
   /** Writes a chunk that must come back: the source reads on when the kernel has it. */
   lend(chunk: Buffer): Taken {
     const to = this.#to!; // canLend was asked
-    if (!to.queue.copies(chunk.length)) {
-      this.#lent = true;
+    if (to.queue.copies(chunk.length)) {
+      if (to.write(chunk)) return "go";
+      this.full = true;
+    } else {
+      this.#sending = true;
       to.write(chunk, this.#sent);
-      return "wait";
     }
-    if (to.write(chunk)) return "go";
-    this.full = true;
+    this.#loan = chunk;
     return "wait";
   }
 
@@ -87,8 +90,18 @@ export class Pipe {
     this.target.removeListener("drain", this.#drained);
     this.target.removeListener("close", this.#unpipe);
     this.target.removeListener("error", this.#unpipe);
-    this.target.emit("unpipe", this.#source.face);
-    // Whoever waited for a drain waits no more; what is lent comes back by its own callback.
-    if (!this.#lent) this.#source.reader.giveBack();
+    // Whoever waited for a drain waits no more; what is being sent comes back by its own callback.
+    if (!this.#sending) this.#giveBack();
+    try {
+      this.target.emit("unpipe", this.#source.face);
+    } catch (thrown) {
+      this.#source.handlerThrew(thrown);
+    }
+  }
+
+  #giveBack(): void {
+    const loan = this.#loan;
+    this.#loan = undefined;
+    if (loan !== undefined) this.#source.reader.giveBack(loan);
   }
 }

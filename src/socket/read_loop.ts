@@ -43,8 +43,8 @@ export class ReadLoop {
   #transport: Transport | undefined;
   #lends = false;
   #running = false;
-  // The last chunk was taken with "wait" and has not been given back.
-  #lent = false;
+  // The chunk that was taken with "wait" and has not been given back.
+  #loan: Buffer | undefined;
   // The peer's FIN came behind a chunk that is still held.
   #ended = false;
   // What is left of the buffer; the rest has been given away.
@@ -80,13 +80,13 @@ export class ReadLoop {
 
   /** Offers the held chunk again, if there is one, and goes on reading once it is taken. */
   resume(): void {
-    if (this.#transport === undefined || this.#lent) return;
+    if (this.#transport === undefined || this.#loan !== undefined) return;
     const held = this.held;
     if (held !== undefined) {
       this.held = undefined;
       const taken = this.#port.deliver(held, false);
       if (taken === "hold") this.held = held;
-      else if (taken === "wait") this.#lent = true;
+      else if (taken === "wait") this.#loan = held;
       // The delivery may have closed the socket.
       if (taken !== "go" || this.#transport === undefined) return;
     }
@@ -94,16 +94,21 @@ export class ReadLoop {
     else if (!this.#running) void this.#run(this.#transport);
   }
 
-  /** A chunk that was taken with "wait" is not needed any more; goes on reading. */
-  giveBack(): void {
-    this.#lent = false;
+  /** That chunk was taken with "wait" and is not needed any more; goes on reading. Any other chunk changes nothing. */
+  giveBack(chunk: Buffer): void {
+    if (this.#loan !== chunk) return;
+    this.#loan = undefined;
     this.resume();
   }
 
   /** Stops for good and lets go of the buffer. Gives the number of held bytes that nobody will see. */
   close(): number {
     const lost = this.held?.length ?? 0;
-    this.#transport = this.#rest = this.held = undefined;
+    this.#transport =
+      this.#rest =
+      this.held =
+      this.#loan =
+        undefined;
     return lost;
   }
 
@@ -119,7 +124,7 @@ export class ReadLoop {
         if (bytes === null) {
           this.#rest = undefined;
           this.#ended = true;
-          if (this.held === undefined && !this.#lent) this.#end();
+          if (this.held === undefined && this.#loan === undefined) this.#end();
           return; // #running stays true: there is nothing more to read
         }
         const chunk = this.#cut(window, bytes);
@@ -128,7 +133,7 @@ export class ReadLoop {
           this.#port.arrived(bytes);
           // It was read right behind the held chunk.
           this.held = Buffer.from(held.buffer, held.byteOffset, held.length + bytes);
-        } else if (this.#lent) {
+        } else if (this.#loan !== undefined) {
           this.#port.arrived(bytes);
           this.held = chunk;
         } else {
@@ -139,7 +144,7 @@ export class ReadLoop {
             continue;
           }
           if (taken === "wait") {
-            this.#lent = true;
+            this.#loan = chunk;
             break;
           }
           this.held = chunk;

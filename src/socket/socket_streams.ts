@@ -16,7 +16,8 @@ class StreamReader implements ReadConsumer {
   readonly #connection: Connection;
   #controller: ReadableByteStreamController | undefined;
   #wanted = false;
-  // What a BYOB read had no room for.
+  // The chunk in hand, and what a BYOB read had no room for.
+  #loan: Buffer | undefined;
   #left: Buffer | undefined;
   #over = false;
 
@@ -37,7 +38,10 @@ class StreamReader implements ReadConsumer {
     if (left === undefined) {
       this.#wanted = true;
       this.#connection.wantMore();
-    } else if (this.#hand(left) === "go") queueMicrotask(() => this.#connection.reader.giveBack());
+    } else if (this.#hand(left) === "go") {
+      const loan = this.#loan!; // what is left is left of a loan
+      queueMicrotask(() => this.#connection.reader.giveBack(loan));
+    }
   }
 
   /** Stops reading; the kernel holds back the peer. */
@@ -48,6 +52,7 @@ class StreamReader implements ReadConsumer {
   take(chunk: Buffer): Taken {
     if (!this.#wanted || this.#over) return "hold";
     this.#wanted = false;
+    this.#loan = chunk;
     return this.#hand(chunk);
   }
 

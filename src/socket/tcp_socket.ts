@@ -155,7 +155,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
 
   /** Holds writes back until as many `uncork()`s. */
   cork(): void {
-    connectionOf(this).queue.corked++;
+    if (!this.writableEnded) connectionOf(this).queue.corked++;
   }
 
   /** Undoes one `cork()`; after the last the writes leave together. */
@@ -183,7 +183,10 @@ export class TCPSocket<State = unknown> extends SocketFacts {
     return this.#reader?.paused ?? false;
   }
 
-  /** `data` comes as strings from now on; characters that are split over chunks come whole. */
+  /**
+   * `data` comes as strings from now on; characters that are split over chunks come whole. The type of `data` stays: say
+   * `(text: string) => ...`. Iteration and streams still give bytes.
+   */
   setEncoding(encoding: BufferEncoding = "utf8"): this {
     checkEncoding(encoding);
     this.#events.setEncoding(encoding);
@@ -220,6 +223,12 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   /** One chunk per turn; the peer waits while you work. Leaving the loop early destroys the socket. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer, undefined> {
     return new SocketIteration(connectionOf(this));
+  }
+
+  /** Destroys the socket and waits until it is closed: for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    connectionOf(this).destroy();
+    await this.closed;
   }
 
   // ---- settings ----

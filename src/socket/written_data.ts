@@ -1,7 +1,7 @@
 /** What users give to `write` and `end`, as bytes. */
 
 import { Buffer } from "node:buffer";
-import { invalid } from "../base/check.ts";
+import { invalid, show } from "../base/check.ts";
 
 /** Throws a TypeError for what is no encoding. */
 export function checkEncoding(encoding: unknown): asserts encoding is BufferEncoding {
@@ -20,5 +20,5 @@ export function toBytes(data: string | Uint8Array, encoding: unknown): Uint8Arra
     const view: ArrayBufferView = data;
     return new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
   }
-  throw invalid("data", "a string or a Uint8Array", data);
+  throw new TypeError(`Argument "data" must be a string or a Uint8Array; it is ${show(data)}`);
 }

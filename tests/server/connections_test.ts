@@ -105,27 +105,3 @@ unit("ConnectionSet.release() lets whoever waits for room go on", async () => {
   assertEquals(await settled(room), true);
   set.release(); // nobody waits
 });
-
-unit("ConnectionSet.whenEmpty() resolves at once when it is empty, or with the last one", async () => {
-  assertEquals(await settled(setOf(1).whenEmpty()), true);
-  const [one, other] = [new TCPSocket(), new TCPSocket()];
-  const set = setOf(2, one, other);
-  const waiters = [set.whenEmpty(), set.whenEmpty()];
-  set.remove(one);
-  assertEquals(await settled(Promise.race(waiters)), false);
-  set.remove(other);
-  assertEquals(await settled(Promise.all(waiters)), true);
-});
-
-unit("ConnectionSet.whenEmpty() waits again after it was empty once", async () => {
-  const [one, other] = [new TCPSocket(), new TCPSocket()];
-  const set = setOf(2, one);
-  const first = set.whenEmpty();
-  set.remove(one);
-  await first;
-  set.add(other);
-  const second = set.whenEmpty();
-  assertEquals(await settled(second), false);
-  set.remove(other);
-  assertEquals(await settled(second), true);
-});

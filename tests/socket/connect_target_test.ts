@@ -68,8 +68,8 @@ const BAD: [args: unknown[], message: string][] = [
   [[{ port: 80, timeoutMs: "1s" }], 'Option "timeoutMs" must be a number of milliseconds; it is "1s"'],
   [[{ port: 80, signal: {} }], 'Option "signal" must be an AbortSignal; it is an object'],
   [
-    [{ port: 80, hostname: "x" }],
-    'Option "hostname" is unknown; "options" takes port, host, path, timeoutMs, signal',
+    [{ port: 80, hostnam: "x" }],
+    'Option "hostnam" is unknown; "options" takes port, host, hostname, path, timeoutMs, signal',
   ],
   [[[80]], 'Option "options" must be an object; it is an array'],
 ];

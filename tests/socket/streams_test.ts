@@ -275,3 +275,35 @@ Deno.test("one source piped to two targets waits for the slower one and gives bo
     await Promise.all(ends);
     assertEquals(counts, [500_000, 500_000]);
   }));
+
+Deno.test("a pipe's target that throws is a handler's failure: onError, and the socket is closed", () =>
+  withPair(async (_client, inside, app) => {
+    const failed = new Promise<string>((resolve) => app.removeAllListeners("error").onError((e) => resolve(e.message)));
+    const target = new Writable();
+    target.write = () => {
+      throw new Error("target throws");
+    };
+    inside.pipe(target);
+    _client.write("x");
+    assertEquals(await failed, "target throws");
+    assertEquals((await inside.closed).reason, "error");
+  }));
+
+Deno.test("a chunk that is being sent stays as it is while its pipe is taken off and others come and go", () =>
+  withPair(async (client, inside) => {
+    const sent = Uint8Array.from({ length: 16_000_000 }, (_, i) => i * 7919 >> 8);
+    inside.pipe(inside);
+    let at = 0;
+    const done = new Promise<void>((resolve, reject) => {
+      client.on("data", (data) => {
+        for (const byte of data) if (byte !== sent[at++]) return reject(new Error(`byte ${at - 1} differs`));
+        inside.unpipe();
+        inside.pipe(inside).pipe(inside);
+        inside.unpipe();
+        inside.pipe(inside);
+        if (at === sent.length) resolve();
+      });
+    });
+    client.write(sent);
+    await done;
+  }));
