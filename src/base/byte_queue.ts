@@ -51,7 +51,7 @@ export class ByteQueue {
     this.#stash.set(this.chunk.subarray(this.at, this.at + bytes), this.#from + this.stashed);
     this.stashed = length;
     this.at += bytes;
-    if (this.at === this.end) this.chunk = EMPTY, this.at = this.end = 0;
+    this.release();
   }
 
   /**
@@ -94,6 +94,11 @@ export class ByteQueue {
     const rest = this.stashed > 0 ? this.takeStash() : this.chunk.subarray(this.at, this.end);
     this.clear();
     return rest;
+  }
+
+  /** Lets go of a chunk that is used up, which may be one of 64 KiB. */
+  release(): void {
+    if (this.at === this.end) this.chunk = EMPTY, this.at = this.end = 0;
   }
 
   /** Forgets everything. */

@@ -37,7 +37,7 @@ export class FrameDecoderStream<T> implements TransformStream<Uint8Array, T> {
   readonly writable: WritableStream<Uint8Array>;
 
   /** Makes a pair for one sequence of bytes. */
-  constructor(codec: Codec<never, T>, options: FrameDecoderStreamOptions = {}) {
+  constructor(codec: Pick<Codec<never, T>, "decoder">, options: FrameDecoderStreamOptions = {}) {
     checkKeys("options", options, ["onInvalid"]);
     if (options.onInvalid !== undefined) checkFunction("onInvalid", options.onInvalid);
     const pump = new DecoderPump<T>(codec.decoder(), options.onInvalid);

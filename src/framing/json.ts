@@ -76,10 +76,12 @@ function textOf(message: unknown): string {
   return text;
 }
 
+const NO_CHUNK = new Uint8Array(0);
+
 class JsonDecoder<T> implements FrameDecoder<T> {
   readonly #framing: FrameDecoder<Uint8Array>;
   // The chunk pushed last, and its text where one character stands for one byte; "" where not looked at or not so.
-  #chunk = new Uint8Array(0);
+  #chunk = NO_CHUNK;
   #text = "";
   #looked = false;
 
@@ -103,7 +105,10 @@ class JsonDecoder<T> implements FrameDecoder<T> {
 
   next(): T | undefined {
     const frame = this.#framing.next();
-    if (frame === undefined) return undefined;
+    if (frame === undefined) {
+      this.#forgetChunk();
+      return undefined;
+    }
     try {
       return JSON.parse(this.#textOf(frame));
     } catch (cause) {
@@ -121,6 +126,13 @@ class JsonDecoder<T> implements FrameDecoder<T> {
 
   takeRest(): Uint8Array {
     return this.#framing.takeRest();
+  }
+
+  /** A connection that is quiet now must not keep its last chunk and the text of it. */
+  #forgetChunk(): void {
+    this.#chunk = NO_CHUNK;
+    this.#text = "";
+    this.#looked = false;
   }
 
   #textOf(frame: Uint8Array): string {

@@ -193,7 +193,10 @@ class LengthPrefixedDecoder implements FrameDecoder<Uint8Array> {
     if (queue.stashed === 0) {
       // The whole frame stands in the last chunk: no copy.
       const body = queue.at + bytes;
-      if (body > queue.end) return undefined;
+      if (body > queue.end) {
+        queue.release();
+        return undefined;
+      }
       const end = body + this.#length(queue.chunk, queue.at);
       if (end > queue.end) return undefined;
       const { buffer, byteOffset } = queue.chunk;

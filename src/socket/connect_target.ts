@@ -5,7 +5,7 @@ import type { Target } from "../transport/dial.ts";
 
 /** Where and how to connect: `port` (and `host`), or `path` of a unix socket. */
 export interface ConnectOptions {
-  /** The port, 1 to 65535. */
+  /** The port. */
   port?: number;
   /**
    * Name or address of the host; a name with several addresses is tried on all of them.

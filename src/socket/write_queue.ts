@@ -67,6 +67,8 @@ export class WriteQueue implements ByteSink {
   // Full staging buffers and large writes in front of the tail; made when first needed.
   #segments: Segment[] | undefined;
   #callbacks: PendingCallback[] | undefined;
+  // How many of them, from the front, have been settled.
+  #settled = 0;
   #reserved: Uint8Array | undefined;
 
   constructor(port: WriteQueuePort) {
@@ -167,7 +169,7 @@ export class WriteQueue implements ByteSink {
 
   /** Throws away what is queued and fails its callbacks. */
   abort(error: Error): void {
-    const callbacks = this.#callbacks;
+    const callbacks = this.#callbacks?.slice(this.#settled);
     this.#tail =
       this.#segments =
       this.#callbacks =
@@ -216,13 +218,16 @@ export class WriteQueue implements ByteSink {
   /** Settles the callbacks of what has been sent. */
   #settleSent(): void {
     const callbacks = this.#callbacks!; // callers have looked
-    let due = 0;
+    const first = this.#settled;
+    let due = first;
     while (due < callbacks.length && callbacks[due]!.at <= this.sentBytes) due++;
-    if (due === 0) return;
-    // Taken out first: a callback may write.
-    if (due === callbacks.length) this.#callbacks = undefined;
-    else this.#callbacks = callbacks.slice(due);
-    for (let i = 0; i < due; i++) this.#port.settle(callbacks[i]!.callback, undefined);
+    if (due === first) return;
+    // Taken out first: a callback may write. The list moves up only when half of it is done, so that the work is linear.
+    const settling = callbacks.slice(first, due);
+    this.#settled = due;
+    if (due === callbacks.length) this.#callbacks = undefined, this.#settled = 0;
+    else if (due > callbacks.length / 2) this.#callbacks = callbacks.slice(due), this.#settled = 0;
+    for (const { callback } of settling) this.#port.settle(callback, undefined);
   }
 
   /** Settles what is left once all is sent; the connection calls it after `drain`, as Node orders the two. */

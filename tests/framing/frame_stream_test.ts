@@ -221,3 +221,10 @@ for (
     assertEquals(received, [1, 2, 3]);
   });
 }
+
+unit("FrameDecoderStream gives messages of its codec's type", async () => {
+  const typed = ReadableStream.from([frame('{"type":"ping"}')]).pipeThrough(
+    new FrameDecoderStream(json<{ type: string }>()),
+  );
+  for await (const message of typed) assertEquals(message.type.length, 4);
+});
