@@ -60,7 +60,6 @@ export class EventReader implements ReadConsumer {
   }
 
   addPipe(pipe: Pipe): void {
-    this.claim();
     (this.#pipes ??= []).push(pipe);
     this.start();
   }

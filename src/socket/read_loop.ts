@@ -101,15 +101,13 @@ export class ReadLoop {
     this.resume();
   }
 
-  /** Stops for good and lets go of the buffer. Gives the number of held bytes that nobody will see. */
-  close(): number {
-    const lost = this.held?.length ?? 0;
+  /** Stops for good and lets go of the buffer. */
+  close(): void {
     this.#transport =
       this.#rest =
       this.held =
       this.#loan =
         undefined;
-    return lost;
   }
 
   // Never rejects: what fails goes to the port.

@@ -1,14 +1,11 @@
 /** The stream face: the two web streams of a socket. */
 
 import type { Buffer } from "node:buffer";
-import { asError, TcpError } from "../base/errors.ts";
+import { asError } from "../base/errors.ts";
 import type { Connection } from "./connection.ts";
 import type { ReadConsumer } from "./connection_ports.ts";
+import { destroyedError } from "./endings.ts";
 import type { Taken } from "./read_loop.ts";
-
-function destroyedError(): TcpError {
-  return new TcpError("The socket was destroyed", { code: "ERR_STREAM_DESTROYED" });
-}
 
 /** Feeds a byte stream. The read loop lends its chunks: a stream would detach the buffers it is given. */
 class StreamReader implements ReadConsumer {
@@ -29,7 +26,7 @@ class StreamReader implements ReadConsumer {
     this.#controller = controller;
     const { receipt, readEnded } = this.#connection;
     if (receipt !== undefined || readEnded) {
-      this.#finish(receipt === undefined || readEnded ? undefined : receipt.error ?? destroyedError());
+      this.#finish(receipt === undefined || readEnded ? undefined : receipt.error ?? destroyedError("read"));
       return;
     }
     this.#connection.claim(this);
@@ -81,7 +78,7 @@ class StreamReader implements ReadConsumer {
 
   closed(error: Error | undefined): boolean {
     if (this.#over) return false;
-    this.#finish(error ?? destroyedError());
+    this.#finish(error ?? destroyedError("read"));
     return true;
   }
 
@@ -111,10 +108,10 @@ export function makeWritable(connection: Connection): WritableStream<Uint8Array>
     start(controller) {
       connection.writerFailed = (error) => {
         // After an orderly end there is nothing to tell: a write that comes now fails by itself.
-        if (error !== undefined || !connection.writeFinished) controller.error(error ?? destroyedError());
+        if (error !== undefined || !connection.writeFinished) controller.error(error ?? destroyedError("write"));
         return used && error !== undefined;
       };
-      if (connection.receipt !== undefined) controller.error(connection.receipt.error ?? destroyedError());
+      if (connection.receipt !== undefined) controller.error(connection.receipt.error ?? destroyedError("write"));
     },
     write(chunk) {
       used = true;

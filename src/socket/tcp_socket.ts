@@ -8,6 +8,7 @@ import { checkFunction, checkKeys, checkMs } from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CloseReceipt } from "../observe/close_receipt.ts";
+import { tell } from "../observe/telemetry.ts";
 import { type ConnectOptions, readConnectArguments } from "./connect_target.ts";
 import type { SocketHost } from "./connection_ports.ts";
 import { startDialing } from "./dialing.ts";
@@ -74,6 +75,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
         ? DEFAULT_SETTINGS
         : resolveSocketSettings(options.tcp, options.limits, options.deadlines));
     super(settings, given?.host);
+    if (options?.tcp?.keepAliveInitialDelay) tell({ type: "option.unsupported", option: "tcp.keepAliveInitialDelay" });
     if (settings.timeoutMs > 0) armIdleTimer(connectionOf(this), settings.timeoutMs, true);
   }
 
@@ -200,6 +202,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   pipe<Target extends PipeTarget>(target: Target, options: { end?: boolean } = {}): Target {
     const to = target instanceof TCPSocket ? connectionOf(target) : undefined;
     const ends = options.end ?? true;
+    this.#events.claim(); // before the target hears of us, because it may throw
     this.#events.addPipe(new Pipe(connectionOf(this), target, to, ends, () => this.unpipe(target)));
     return target;
   }

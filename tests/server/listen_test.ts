@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { once } from "node:events";
-import { connect, createServer, ServerProtocol, TcpError } from "../../mod.ts";
+import { connect, createServer, ServerProtocol, TcpError, TCPSocket } from "../../mod.ts";
 import { runModule } from "../support/child.ts";
 
 Deno.test("createServer() takes ServerProtocol.TCP or nothing at all", () => {
@@ -215,7 +215,9 @@ Deno.test("keepAliveInitialDelay is accepted, and said to have no effect", async
   const hear = (message: unknown) => told.push(message);
   channel("verb:tcp").subscribe(hear);
   const app = createServer().withOptions({ tcp: { keepAliveInitialDelay: 300_000 } });
+  new TCPSocket({ tcp: { keepAliveInitialDelay: 1 } });
   channel("verb:tcp").unsubscribe(hear);
   assertEquals(app.capabilities.keepAliveInitialDelay, false);
-  assertEquals(told, [{ type: "option.unsupported", option: "tcp.keepAliveInitialDelay" }]);
+  const event = { type: "option.unsupported", option: "tcp.keepAliveInitialDelay" };
+  assertEquals(told, [event, event], "by the server and by the client");
 });

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { toText } from "@std/streams";
 import { once } from "node:events";
 import { Duplex, finished, pipeline, Readable, Writable } from "node:stream";
@@ -306,4 +306,15 @@ Deno.test("a chunk that is being sent stays as it is while its pipe is taken off
     });
     client.write(sent);
     await done;
+  }));
+
+Deno.test("a pipe that is refused leaves nothing on its target", () =>
+  withPair((client, inside) => {
+    const next = client[Symbol.asyncIterator]().next();
+    const target = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const before = target.eventNames().length;
+    const error = assertThrows(() => client.pipe(target), TcpError);
+    assertEquals([error.code, target.eventNames().length], ["ERR_READ_CLAIMED", before]);
+    inside.end();
+    return next.then(() => {});
   }));
