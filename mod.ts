@@ -28,6 +28,7 @@ export type { TelemetryEvent } from "./src/observe/telemetry.ts";
 
 // Messages and counting.
 export { MessageProtocol, type MessageProtocolOptions } from "./src/protocol/message_protocol.ts";
+export { framed, type FramedEvents, type FramedOptions, FramedSocket } from "./src/protocol/framed.ts";
 export { ConnectionPool } from "./src/protocol/connection_pool.ts";
 
 // The socket and its client, as in ./tcp.
@@ -59,6 +60,10 @@ export {
   FrameEncoderStream,
   json,
   type JsonOptions,
+  type JsonValueOptions,
   lengthPrefixed,
   type LengthPrefixedOptions,
+  type StandardIssue,
+  type StandardResult,
+  type StandardSchema,
 } from "./src/framing/mod.ts";

@@ -3,7 +3,7 @@
  *
  * At most two pieces are held: the stash (our own copy of the beginning of an unfinished frame) and the chunk pushed
  * last. A byte is copied when the frame it belongs to is spread over chunks, and then a constant number of times, so
- * the work is linear in the input however it is cut.
+ * the work is linear in the input however it is cut. (`concat` of @std/bytes at every push would be quadratic.)
  */
 
 const EMPTY = new Uint8Array(0);
@@ -63,6 +63,23 @@ export class ByteQueue {
     return this.stashed >= bytes;
   }
 
+  /**
+   * Hands over the first `bytes` (they must be there) without the first `strip` of them, as one piece: a window on the
+   * chunk, or our copy where they are spread over chunks.
+   */
+  take(bytes: number, strip = 0): Uint8Array {
+    if (this.stashed > 0) {
+      this.gather(bytes);
+      const taken = this.takeStash(bytes);
+      return strip === 0 ? taken : taken.subarray(strip);
+    }
+    const { buffer, byteOffset } = this.chunk;
+    // Not subarray(): whether chunks are Buffers must not show in what is handed over.
+    const taken = new Uint8Array(buffer, byteOffset + this.at + strip, bytes - strip);
+    this.at += bytes;
+    return taken;
+  }
+
   /** The stashed bytes, still ours. */
   get stashBytes(): Uint8Array {
     return this.#stash.subarray(this.#from, this.#from + this.stashed);
@@ -90,8 +107,7 @@ export class ByteQueue {
 
   /** Hands everything over as one piece, without a copy where it is one piece. */
   takeAll(): Uint8Array {
-    if (this.stashed > 0) this.stash(Infinity, this.length);
-    const rest = this.stashed > 0 ? this.takeStash() : this.chunk.subarray(this.at, this.end);
+    const rest = this.take(this.length);
     this.clear();
     return rest;
   }

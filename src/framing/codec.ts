@@ -9,6 +9,7 @@
  * decoder.push(json().encode({ type: "ping" }));
  * for (let message; (message = decoder.next()) !== undefined;) assertEquals(message, { type: "ping" });
  * decoder.end();
+ * assertEquals(decoder.next(), undefined); // some codecs have a last message that ends with the stream
  * ```
  *
  * @module
@@ -40,10 +41,13 @@ export interface FrameDecoder<T> {
   push(chunk: Uint8Array): void;
   /** The next message, or undefined when more bytes are needed. Call it until then after every `push`. */
   next(): T | undefined;
-  /** No more bytes will come. Throws a `FrameError` with `ERR_FRAME_TRUNCATED` inside a frame. */
+  /**
+   * No more bytes will come. Throws a `FrameError` with `ERR_FRAME_TRUNCATED` inside a frame; otherwise `next()` gives
+   * what the end has completed, such as a last line without an end.
+   */
   end(): void;
   /** Bytes pushed and not consumed. */
   readonly bufferedBytes: number;
-  /** Hands back what was not consumed, for a change of protocol. */
+  /** Hands back what was not consumed, for a change of protocol. The decoder is then as new. */
   takeRest(): Uint8Array;
 }

@@ -1,6 +1,6 @@
 /** A codec as web streams: what `pipeThrough` takes. The only file of framing that knows streams. */
 
-import { checkFunction, checkKeys } from "../base/check.ts";
+import { checkFunction, checkKeys, invalid } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 
@@ -40,6 +40,7 @@ export class FrameDecoderStream<T> implements TransformStream<Uint8Array, T> {
   constructor(codec: Pick<Codec<never, T>, "decoder">, options: FrameDecoderStreamOptions = {}) {
     checkKeys("options", options, ["onInvalid"]);
     if (options.onInvalid !== undefined) checkFunction("onInvalid", options.onInvalid);
+    if (typeof codec?.decoder !== "function") throw invalid("codec", "a codec", codec);
     const pump = new DecoderPump<T>(codec.decoder(), options.onInvalid);
     this.readable = new ReadableStream<T>({
       start: (controller) => void (pump.reader = controller),
@@ -64,6 +65,8 @@ class DecoderPump<T> {
   #chunk: PromiseWithResolvers<void> | undefined;
   #wanted: PromiseWithResolvers<void> | undefined;
   #closing = false;
+  // The decoder has been told.
+  #ended = false;
   #failed = false;
   #failure: unknown;
 
@@ -81,7 +84,12 @@ class DecoderPump<T> {
 
   /** Done when the chunk is used up. */
   write(chunk: Uint8Array): Promise<void> {
-    this.#decoder.push(chunk);
+    try {
+      if (!(chunk instanceof Uint8Array)) throw invalid("chunk", "a Uint8Array", chunk);
+      this.#decoder.push(chunk);
+    } catch (error) {
+      this.#failWith(error);
+    }
     this.#chunk = Promise.withResolvers();
     const { promise } = this.#chunk;
     this.#deliver();
@@ -142,18 +150,24 @@ class DecoderPump<T> {
       for (;;) {
         try {
           const message = this.#decoder.next();
-          if (message === undefined && this.#closing) this.#decoder.end();
-          return message;
+          if (message !== undefined || !this.#closing || this.#ended) return message;
+          this.#ended = true;
+          this.#decoder.end();
+          return this.#decoder.next(); // the end may have completed a last one
         } catch (error) {
           if (!(error instanceof MessageError) || this.#onInvalid === undefined) throw error;
           this.#onInvalid(error);
         }
       }
     } catch (error) {
-      this.#failed = true;
-      this.#failure = error;
+      this.#failWith(error);
       return undefined;
     }
+  }
+
+  #failWith(failure: unknown): void {
+    this.#failed = true;
+    this.#failure = failure;
   }
 
   #fail(reader: ReadableStreamDefaultController<T>): void {
@@ -167,6 +181,7 @@ class DecoderPump<T> {
 export class FrameEncoderStream<T> extends TransformStream<T, Uint8Array<ArrayBuffer>> {
   /** Makes a stream for one sequence of messages. */
   constructor(codec: Codec<T, unknown>) {
+    if (typeof codec?.encode !== "function") throw invalid("codec", "a codec", codec);
     super({
       transform(message, controller) {
         controller.enqueue(codec.encode(message));

@@ -7,22 +7,30 @@
  * @module
  */
 
-import { checkKeys } from "../base/check.ts";
-import { MessageError } from "../base/errors.ts";
+import { checkKeys, invalid } from "../base/check.ts";
 import type { ByteSink } from "./byte_sink.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
+import { JSON_VALUE_KEYS, JsonText, jsonTextOf, type JsonValueOptions } from "./json_text.ts";
 import { lengthPrefixed, LengthPrefixedCodec } from "./length_prefixed.ts";
+import type { StandardSchema } from "./standard_schema.ts";
 
-/** What lies around the text. */
-export interface JsonOptions {
-  /** The framing below; `lengthPrefixed()` where left out. Its `maxFrameBytes` bounds the text. */
+/** What lies around the text, and what the values must be like. */
+export interface JsonOptions<In = unknown, Out = In> extends JsonValueOptions<In, Out> {
+  /**
+   * The framing below; `lengthPrefixed()` where left out. Its `maxFrameBytes` bounds the text. Over one that does not give
+   * back what it was given (`lengthPrefixed` with `offset`, say) the codec is for receiving only.
+   */
   framing?: Codec<Uint8Array>;
 }
 
 /**
- * JSON values over any framing. A frame that is no JSON is a `MessageError` (`ERR_MESSAGE_INVALID`) and the stream goes
- * on behind it. What JSON cannot say (`undefined`, a function, a cycle, a BigInt) is refused with a TypeError before a
- * byte is sent. Text is UTF-8 (RFC 8259); bytes that are not are read as U+FFFD.
+ * JSON values over any framing, judged by a schema whose types flow into the codec's. A frame that is no JSON, too deep or
+ * not valid is a `MessageError` (`ERR_MESSAGE_INVALID`) and the stream goes on behind it.
+ *
+ * What JSON cannot say (`undefined`, a function, a cycle, a BigInt) is refused with a TypeError before a byte is sent.
+ * Text is UTF-8 (RFC 8259); bytes that are not are read as U+FFFD. A `__proto__` in a message is a property like any other.
+ *
+ * @throws {TypeError | RangeError} For options that are unknown or out of range.
  *
  * @example
  * ```ts
@@ -35,9 +43,14 @@ export interface JsonOptions {
  * assertEquals(decoder.next(), { type: "ping" });
  * ```
  */
-export function json<T = unknown>(options: JsonOptions = {}): Codec<T> {
-  checkKeys("options", options, ["framing"]);
-  return new JsonCodec<T>(options.framing ?? lengthPrefixed());
+export function json<In, Out>(options: JsonOptions<In, Out> & { schema: StandardSchema<In, Out> }): Codec<In, Out>;
+/** Without a schema the type is whatever the caller says it is. */
+export function json<T = unknown>(options?: Omit<JsonOptions, "schema">): Codec<T>;
+export function json<In, Out>(options: JsonOptions<In, Out> = {}): Codec<In, Out> {
+  checkKeys("options", options, ["framing", ...JSON_VALUE_KEYS]);
+  const { framing = lengthPrefixed() } = options;
+  if (typeof framing?.decoder !== "function") throw invalid("framing", "a codec", framing);
+  return new JsonCodec<In, Out>(framing, new JsonText(options));
 }
 
 const encoder = new TextEncoder();
@@ -45,51 +58,53 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 // Texts shorter than this are cut out of the text of their whole chunk: one call to the runtime for all of them.
 const SMALL_TEXT_BYTES = 128;
 
-class JsonCodec<T> implements Codec<T> {
+class JsonCodec<In, Out> implements Codec<In, Out> {
   readonly #framing: Codec<Uint8Array>;
+  readonly #text: JsonText<Out>;
 
-  constructor(framing: Codec<Uint8Array>) {
+  constructor(framing: Codec<Uint8Array>, text: JsonText<Out>) {
     this.#framing = framing;
+    this.#text = text;
   }
 
-  decoder(): FrameDecoder<T> {
+  decoder(): FrameDecoder<Out> {
     // Only of our own framing is it known that frames are untouched windows on the chunk.
-    return new JsonDecoder<T>(this.#framing.decoder(), this.#framing instanceof LengthPrefixedCodec);
+    return new JsonDecoder(this.#framing.decoder(), this.#text, this.#framing instanceof LengthPrefixedCodec, false);
   }
 
-  encode(message: T): Uint8Array<ArrayBuffer> {
-    return this.#framing.encode(encoder.encode(textOf(message)));
+  encode(message: In): Uint8Array<ArrayBuffer> {
+    return this.#framing.encode(encoder.encode(jsonTextOf(message)));
   }
 
-  encodeInto(message: T, sink: ByteSink): void {
-    const text = textOf(message);
-    if (this.#framing instanceof LengthPrefixedCodec) return this.#framing.encodeTextInto(text, sink);
-    const frame = this.#framing.encode(encoder.encode(text));
+  encodeInto(message: In, sink: ByteSink): void {
+    const text = jsonTextOf(message);
+    const framing = this.#framing;
+    if (framing instanceof LengthPrefixedCodec && framing.takesText) return framing.encodeTextInto(text, sink);
+    const frame = framing.encode(encoder.encode(text));
     sink.reserve(frame.length).set(frame, sink.at);
     sink.commit(frame.length);
   }
 }
 
-function textOf(message: unknown): string {
-  const text: string | undefined = JSON.stringify(message); // throws a TypeError for cycles and BigInts
-  if (text === undefined) throw new TypeError(`Cannot send message: JSON has no value for ${typeof message}`);
-  return text;
-}
-
 const NO_CHUNK = new Uint8Array(0);
 
-class JsonDecoder<T> implements FrameDecoder<T> {
+/** Values out of frames of text. */
+export class JsonDecoder<Out> implements FrameDecoder<Out> {
   readonly #framing: FrameDecoder<Uint8Array>;
+  readonly #reader: JsonText<Out>;
+  readonly #hasWindows: boolean;
+  readonly #skipsBlank: boolean;
   // The chunk pushed last, and its text where one character stands for one byte; "" where not looked at or not so.
   #chunk = NO_CHUNK;
   #text = "";
   #looked = false;
 
-  readonly #hasWindows: boolean;
-
-  constructor(framing: FrameDecoder<Uint8Array>, hasWindows: boolean) {
+  /** `hasWindows`: the frames of `framing` are untouched windows on the chunks. */
+  constructor(framing: FrameDecoder<Uint8Array>, reader: JsonText<Out>, hasWindows: boolean, skipsBlank: boolean) {
     this.#framing = framing;
+    this.#reader = reader;
     this.#hasWindows = hasWindows;
+    this.#skipsBlank = skipsBlank;
   }
 
   get bufferedBytes(): number {
@@ -103,20 +118,15 @@ class JsonDecoder<T> implements FrameDecoder<T> {
     this.#framing.push(chunk);
   }
 
-  next(): T | undefined {
-    const frame = this.#framing.next();
-    if (frame === undefined) {
-      this.#forgetChunk();
-      return undefined;
-    }
-    try {
-      return JSON.parse(this.#textOf(frame));
-    } catch (cause) {
-      throw new MessageError(`Cannot read message: ${frame.length} bytes that are no JSON`, {
-        code: "ERR_MESSAGE_INVALID",
-        frameBytes: frame.length,
-        cause,
-      });
+  next(): Out | undefined {
+    for (;;) {
+      const frame = this.#framing.next();
+      if (frame === undefined) {
+        this.#forgetChunk();
+        return undefined;
+      }
+      const text = this.#textOf(frame);
+      if (!this.#skipsBlank || !isBlank(text)) return this.#reader.read(text, frame.length);
     }
   }
 
@@ -125,6 +135,7 @@ class JsonDecoder<T> implements FrameDecoder<T> {
   }
 
   takeRest(): Uint8Array {
+    this.#forgetChunk();
     return this.#framing.takeRest();
   }
 
@@ -150,4 +161,8 @@ class JsonDecoder<T> implements FrameDecoder<T> {
     }
     return this.#text === "" ? decoder.decode(frame) : this.#text.substring(at, at + frame.length);
   }
+}
+
+function isBlank(text: string): boolean {
+  return text === "" || text.charCodeAt(0) <= 0x20 && text.trim() === "";
 }

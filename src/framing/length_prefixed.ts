@@ -4,51 +4,87 @@
  *     00 00 00 02  68 69
  *     length       body
  *
+ * and with `{ bytes: "varint" }`, as in protobuf's delimited streams,
+ *
+ *     02      68 69
+ *     length  body
+ *
+ * The length need not stand first nor count just the body. With `{ offset: 2, bytes: 2, adjust: -4, strip: 0 }` the
+ * frame of a protocol whose length counts the header too comes whole:
+ *
+ *     ca fe  00 06   68 69
+ *     magic  length  body      (6 = 2 + 2 + 2)
+ *
  * @module
  */
 
 import { Buffer } from "node:buffer";
-import { ByteQueue } from "../base/byte_queue.ts";
-import { checkBound, checkKeys, invalid } from "../base/check.ts";
-import { FrameError } from "../base/errors.ts";
+import { checkBound, checkInteger, checkKeys, invalid } from "../base/check.ts";
 import type { ByteSink } from "./byte_sink.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
+import { fieldBytes, largestLength, type LengthLayout, writeLength } from "./length_field.ts";
+import { LengthPrefixedDecoder } from "./length_prefixed_decoder.ts";
+import { DEFAULT_MAX_FRAME_BYTES, tooLarge } from "./queued_decoder.ts";
 
-/** How {@link lengthPrefixed} writes and reads the length. */
+/** Where {@link lengthPrefixed} finds the length and what it means. */
 export interface LengthPrefixedOptions {
   /**
-   * Width of the length field in bytes.
+   * Width of the length field in bytes, or `"varint"`: groups of seven bits, the lowest first, at most ten bytes
+   * (protobuf's base 128).
    *
    * @default {4}
    */
-  bytes?: 1 | 2 | 4;
+  bytes?: 1 | 2 | 3 | 4 | 8 | "varint";
   /**
-   * Order of its bytes.
+   * Order of its bytes. Not for varints, whose order is fixed.
    *
    * @default {"big"}
    */
   endian?: "big" | "little";
   /**
-   * Longest body in bytes. A longer one is refused as soon as its length is read, before the body comes.
+   * Bytes in front of the length field: a magic number, say.
+   *
+   * @default {0}
+   */
+  offset?: number;
+  /**
+   * What to add to the number in the field to get the bytes behind the field: negative where the number counts the
+   * header too, positive where more of a header follows that it does not count. The same as Netty's `lengthAdjustment`,
+   * and as tokio's `length_adjustment` unless `num_skip` is set there: tokio counts from the end of what it skips.
+   *
+   * @default {0}
+   */
+  adjust?: number;
+  /**
+   * Bytes to take off the front of a received frame. Left out, all up to the end of the length field go and the message
+   * is the body; 0 leaves the whole frame. With any number but that, the codec is for receiving only.
+   */
+  strip?: number;
+  /**
+   * Longest body in bytes, which is the whole frame less `offset` and the field. A longer one is refused as soon as its
+   * length is read, before the body comes. `Infinity` is no bound.
    *
    * @default {1_048_576}
    */
   maxFrameBytes?: number;
+  /**
+   * What a received frame over the limit is: `"fail"` ends the stream by a `FrameError`, `"skip"` throws its bytes away
+   * as they come and is a `MessageError` behind which the stream goes on.
+   *
+   * @default {"fail"}
+   */
+  onOversize?: "fail" | "skip";
 }
 
-/** The default of every `maxFrameBytes`. */
-export const DEFAULT_MAX_FRAME_BYTES = 1_048_576;
-
-/** What one codec works with, checked. */
-interface Layout {
-  readonly bytes: 1 | 2 | 4;
-  readonly little: boolean;
-  readonly maxFrameBytes: number;
-}
+const KEYS = ["bytes", "endian", "offset", "adjust", "strip", "maxFrameBytes", "onOversize"];
+const WIDTHS: readonly unknown[] = [1, 2, 3, 4, 8];
+const LARGEST_OFFSET = 65_535;
 
 /**
- * Bytes behind a length field. Received messages are windows on the chunks that came: copy one before you store it,
- * because it keeps its whole chunk alive.
+ * Bytes with a length field in front, as protocols of every age have it. Received messages are windows on the chunks
+ * that came: copy one before you store it, because it keeps its whole chunk alive.
+ *
+ * To send with `offset` above 0, put the header in front: the message's first `offset` bytes go before the field.
  *
  * @throws {TypeError | RangeError} For options that are unknown or out of range.
  *
@@ -62,21 +98,34 @@ interface Layout {
  * ```
  */
 export function lengthPrefixed(options: LengthPrefixedOptions = {}): Codec<Uint8Array> {
-  checkKeys("options", options, ["bytes", "endian", "maxFrameBytes"]);
-  const bytes = options.bytes ?? 4;
-  if (bytes !== 1 && bytes !== 2 && bytes !== 4) throw invalid("bytes", "1, 2 or 4", bytes);
-  const endian = options.endian ?? "big";
+  checkKeys("options", options, KEYS);
+  const { bytes = 4, endian = "big", onOversize = "fail" } = options;
+  if (bytes !== "varint" && !WIDTHS.includes(bytes)) throw invalid("bytes", '1, 2, 3, 4, 8 or "varint"', bytes);
   if (endian !== "big" && endian !== "little") throw invalid("endian", '"big" or "little"', endian);
-  const layout: Layout = {
-    bytes,
+  if (bytes === "varint" && options.endian !== undefined) {
+    throw new TypeError('Option "endian" is not for "varint" lengths: the order of their bytes is fixed');
+  }
+  if (onOversize !== "fail" && onOversize !== "skip") throw invalid("onOversize", '"fail" or "skip"', onOversize);
+  const width = bytes === "varint" ? 0 : bytes;
+  const adjust = checkInteger("adjust", options.adjust, 0, -0x8000_0000, 0x7fff_ffff);
+  const largest = largestLength(width) + adjust;
+  if (largest < 0) {
+    throw new RangeError(
+      `Option "adjust" must be at least ${-largestLength(width)} with "bytes" ${bytes}; it is ${adjust}`,
+    );
+  }
+  const offset = checkInteger("offset", options.offset, 0, 0, LARGEST_OFFSET);
+  const strip = checkInteger("strip", options.strip, -1, options.strip === undefined ? -1 : 0, Number.MAX_SAFE_INTEGER);
+  return new LengthPrefixedCodec({
+    bytes: width,
     little: endian === "little",
+    offset,
+    adjust,
+    strip: width > 0 && strip === offset + width ? -1 : strip,
     // More than the field can say is no limit, but no reason to write lengths that do not fit either.
-    maxFrameBytes: Math.min(
-      checkBound("maxFrameBytes", options.maxFrameBytes, DEFAULT_MAX_FRAME_BYTES, 0),
-      2 ** (8 * bytes) - 1,
-    ),
-  };
-  return new LengthPrefixedCodec(layout);
+    maxFrameBytes: Math.min(checkBound("maxFrameBytes", options.maxFrameBytes, DEFAULT_MAX_FRAME_BYTES, 0), largest),
+    skipsOversize: onOversize === "skip",
+  });
 }
 
 const utf8 = new TextEncoder();
@@ -98,10 +147,14 @@ function writeAscii(text: string, buffer: Uint8Array, at: number): number {
 
 /** The codec behind {@link lengthPrefixed}; `json` uses it to write text without a buffer in between. */
 export class LengthPrefixedCodec implements Codec<Uint8Array> {
-  readonly #layout: Layout;
+  /** Whether a text can be written behind its length with nothing else around it. */
+  readonly takesText: boolean;
+  readonly #layout: LengthLayout;
 
-  constructor(layout: Layout) {
+  constructor(layout: LengthLayout) {
     this.#layout = layout;
+    // A varint's width is known only when the text has been counted.
+    this.takesText = layout.bytes > 0 && layout.offset === 0 && layout.adjust === 0 && layout.strip === -1;
   }
 
   decoder(): FrameDecoder<Uint8Array> {
@@ -109,24 +162,19 @@ export class LengthPrefixedCodec implements Codec<Uint8Array> {
   }
 
   encode(message: Uint8Array): Uint8Array<ArrayBuffer> {
-    this.#check(message);
-    const { bytes } = this.#layout;
-    const frame = new Uint8Array(bytes + message.length);
-    writeLength(frame, 0, message.length, this.#layout);
-    frame.set(message, bytes);
+    const frame = new Uint8Array(this.#frameBytes(message));
+    this.#write(message, frame, 0);
     return frame;
   }
 
   encodeInto(message: Uint8Array, sink: ByteSink): void {
-    this.#check(message);
-    const { bytes } = this.#layout;
-    const buffer = sink.reserve(bytes + message.length);
-    writeLength(buffer, sink.at, message.length, this.#layout);
-    buffer.set(message, sink.at + bytes);
-    sink.commit(bytes + message.length);
+    const frameBytes = this.#frameBytes(message);
+    const buffer = sink.reserve(frameBytes);
+    this.#write(message, buffer, sink.at);
+    sink.commit(frameBytes);
   }
 
-  /** The frame of a text in UTF-8, written where it will be sent from. */
+  /** The frame of a text in UTF-8, written where it will be sent from. Only if {@link takesText}. */
   encodeTextInto(text: string, sink: ByteSink): void {
     const { bytes, maxFrameBytes } = this.#layout;
     const exact = text.length > COUNTED_TEXT_LENGTH || text.length * 3 > maxFrameBytes;
@@ -140,96 +188,30 @@ export class LengthPrefixedCodec implements Codec<Uint8Array> {
     sink.commit(bytes + written);
   }
 
-  #check(message: Uint8Array): void {
-    if (!(message instanceof Uint8Array)) throw invalid("message", "a Uint8Array", message);
-    const { maxFrameBytes } = this.#layout;
-    if (message.length > maxFrameBytes) throw tooLarge("send", message.length, maxFrameBytes);
-  }
-}
-
-/** The error of a frame over the limit. */
-export function tooLarge(verb: "send" | "read", frameBytes: number, maxFrameBytes: number): FrameError {
-  return new FrameError(`Cannot ${verb} frame: it has ${frameBytes} bytes, at most ${maxFrameBytes} are allowed`, {
-    code: "ERR_FRAME_TOO_LARGE",
-    frameBytes,
-    maxFrameBytes,
-  });
-}
-
-/** Writes a length field. */
-export function writeLength(buffer: Uint8Array, at: number, length: number, layout: Layout): void {
-  const { bytes, little } = layout;
-  for (let i = 0; i < bytes; i++) buffer[at + (little ? i : bytes - 1 - i)] = length >>> (8 * i);
-}
-
-function readLength(buffer: Uint8Array, at: number, layout: Layout): number {
-  const { bytes, little } = layout;
-  let length = 0;
-  for (let i = 0; i < bytes; i++) length = length * 256 + buffer[at + (little ? bytes - 1 - i : i)]!; // in range
-  return length;
-}
-
-class LengthPrefixedDecoder implements FrameDecoder<Uint8Array> {
-  readonly #layout: Layout;
-  readonly #queue = new ByteQueue();
-  #failure: FrameError | undefined;
-
-  constructor(layout: Layout) {
-    this.#layout = layout;
-  }
-
-  get bufferedBytes(): number {
-    return this.#queue.length;
-  }
-
-  push(chunk: Uint8Array): void {
-    if (this.#failure === undefined) this.#queue.push(chunk);
-  }
-
-  next(): Uint8Array | undefined {
-    if (this.#failure !== undefined) throw this.#failure;
-    const queue = this.#queue;
-    const { bytes } = this.#layout;
-    if (queue.stashed === 0) {
-      // The whole frame stands in the last chunk: no copy.
-      const body = queue.at + bytes;
-      if (body > queue.end) {
-        queue.release();
-        return undefined;
-      }
-      const end = body + this.#length(queue.chunk, queue.at);
-      if (end > queue.end) return undefined;
-      const { buffer, byteOffset } = queue.chunk;
-      queue.at = end;
-      // Not subarray(): whether chunks are Buffers must not show in the messages.
-      return new Uint8Array(buffer, byteOffset + body, end - body);
+  /** Checks a message and gives the size of its frame. */
+  #frameBytes(message: Uint8Array): number {
+    const { offset, adjust, strip, maxFrameBytes } = this.#layout;
+    if (strip >= 0) {
+      throw new TypeError(`Cannot send frame: with the option "strip" (${strip}) the codec is for receiving only`);
     }
-    if (!queue.gather(bytes)) return undefined;
-    const frameBytes = bytes + this.#length(queue.stashBytes, 0);
-    return queue.gather(frameBytes) ? queue.takeStash(frameBytes).subarray(bytes) : undefined;
+    if (!(message instanceof Uint8Array)) throw invalid("message", "a Uint8Array", message);
+    const bodyBytes = message.length - offset;
+    if (bodyBytes > maxFrameBytes) throw tooLarge("send", bodyBytes, maxFrameBytes);
+    if (bodyBytes < Math.max(0, adjust)) {
+      throw new RangeError(
+        `Cannot send frame: the message must have at least ${offset + Math.max(0, adjust)} bytes ` +
+          `("offset" ${offset}, "adjust" ${adjust}); it has ${message.length}`,
+      );
+    }
+    return message.length + fieldBytes(bodyBytes - adjust, this.#layout);
   }
 
-  end(): void {
-    if (this.#failure !== undefined) throw this.#failure;
-    const { length } = this.#queue;
-    if (length === 0) return;
-    throw this.#failure = new FrameError(
-      `Cannot read frame: the stream ended with ${length} bytes of an unfinished frame`,
-      {
-        code: "ERR_FRAME_TRUNCATED",
-        frameBytes: length,
-      },
-    );
-  }
-
-  takeRest(): Uint8Array {
-    return this.#queue.takeAll();
-  }
-
-  #length(buffer: Uint8Array, at: number): number {
-    const length = readLength(buffer, at, this.#layout);
-    if (length <= this.#layout.maxFrameBytes) return length;
-    this.#queue.clear();
-    throw this.#failure = tooLarge("read", length, this.#layout.maxFrameBytes);
+  #write(message: Uint8Array, buffer: Uint8Array, at: number): void {
+    const { offset, adjust } = this.#layout;
+    const field = at + offset;
+    const body = field + writeLength(buffer, field, message.length - offset - adjust, this.#layout);
+    if (offset === 0) return buffer.set(message, body);
+    buffer.set(message.subarray(0, offset), at);
+    buffer.set(message.subarray(offset), body);
   }
 }

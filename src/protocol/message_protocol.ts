@@ -1,13 +1,11 @@
 /** Messages over one socket. */
 
-import { asError, MessageError } from "../base/errors.ts";
-import { checkKeys, invalid } from "../base/check.ts";
-import type { Codec, FrameDecoder } from "../framing/codec.ts";
+import { checkKeys } from "../base/check.ts";
+import type { Codec } from "../framing/codec.ts";
 import { json } from "../framing/json.ts";
 import { lengthPrefixed } from "../framing/length_prefixed.ts";
-import type { Connection } from "../socket/connection.ts";
-import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
+import { FrameExchange } from "./frame_exchange.ts";
 
 /** How messages look and how large they may be. */
 export interface MessageProtocolOptions<In, Out = In> {
@@ -55,29 +53,15 @@ const DEFAULT_CODEC = json();
 export class MessageProtocol<In = unknown, Out = In> {
   /** The socket underneath. */
   readonly socket: TCPSocket;
-  readonly #connection: Connection;
-  readonly #codec: Codec<In, Out>;
-  // Made when the first bytes come: a protocol that only sends needs none.
-  #decoder: FrameDecoder<Out> | undefined;
-  #decoding = false;
-  #attached = false;
+  readonly #exchange: FrameExchange<In, Out>;
 
   /** Holds the socket; nothing else happens yet. */
   // deno-lint-ignore no-explicit-any -- whatever the user keeps on his sockets
   constructor(socket: TCPSocket<any>, options?: MessageProtocolOptions<In, Out>) {
     this.socket = socket;
-    this.#connection = connectionOf(socket);
-    this.#codec = DEFAULT_CODEC as Codec<unknown> as Codec<In, Out>;
-    if (options === undefined) return;
-    checkKeys("options", options, ["codec", "maxFrameBytes"]);
-    const { codec, maxFrameBytes } = options;
-    if (codec !== undefined && maxFrameBytes !== undefined) {
-      throw new TypeError('Option "maxFrameBytes" belongs to the default codec; give it to your "codec" instead');
-    }
-    if (codec !== undefined) this.#codec = codec;
-    if (maxFrameBytes !== undefined) {
-      this.#codec = json({ framing: lengthPrefixed({ maxFrameBytes }) }) as Codec<unknown> as Codec<In, Out>;
-    }
+    let codec = DEFAULT_CODEC as Codec<unknown> as Codec<In, Out>; // JSON is whatever the caller says it is
+    if (options !== undefined) codec = codecOf(options) ?? codec;
+    this.#exchange = new FrameExchange(socket, codec, this, MessageProtocol.prototype.onError);
   }
 
   /**
@@ -93,9 +77,9 @@ export class MessageProtocol<In = unknown, Out = In> {
    */
   onError(_error: Error): void {}
 
-  /** Bytes of a message that is not whole yet. */
+  /** Bytes that came and are not consumed: of a message that is not whole yet, or of more messages while paused. */
   get bufferedBytes(): number {
-    return this.#decoder?.bufferedBytes ?? 0;
+    return this.#exchange.bufferedBytes;
   }
 
   /**
@@ -103,23 +87,17 @@ export class MessageProtocol<In = unknown, Out = In> {
    * A message that is too large (`ERR_FRAME_TOO_LARGE`) or that the codec cannot say (TypeError) throws before a byte of it is queued.
    */
   send(message: In): boolean {
-    const connection = this.#connection;
-    if (this.#codec.encodeInto === undefined) return this.sendEncoded(this.#codec.encode(message));
-    if (connection.state !== "open" && !connection.beginWrite()) return false;
-    if (connection.queue.length >= connection.settings.maxWriteQueueBytes && !connection.beginWrite()) return false;
-    this.#codec.encodeInto(message, connection.queue);
-    // The user's code ran in between (a toJSON, say) and may have ended the socket.
-    return connection.receipt === undefined ? connection.endWrite() : false;
+    return this.#exchange.send(message);
   }
 
   /** The frame of a message, to be sent to many by {@link sendEncoded}. */
   encode(message: In): Uint8Array<ArrayBuffer> {
-    return this.#codec.encode(message);
+    return this.#exchange.encode(message);
   }
 
   /** Sends what {@link encode} gave. Gives what {@link send} gives. */
   sendEncoded(frame: Uint8Array): boolean {
-    return this.#connection.write(frame);
+    return this.#exchange.sendEncoded(frame);
   }
 
   /**
@@ -127,10 +105,7 @@ export class MessageProtocol<In = unknown, Out = In> {
    * a message is told to {@link onError} as a `FrameError` (`ERR_FRAME_TRUNCATED`).
    */
   attach(): this {
-    if (this.#attached) return this;
-    this.#attached = true;
-    this.socket.on("data", (data) => this.handleData(data));
-    this.socket.on("end", () => this.#handleEnd());
+    this.#exchange.attach();
     return this;
   }
 
@@ -140,52 +115,40 @@ export class MessageProtocol<In = unknown, Out = In> {
    * the socket is destroyed nothing is delivered any more.
    */
   handleData(data: Uint8Array): void {
-    if (!(data instanceof Uint8Array)) {
-      throw invalid("data", "a Uint8Array (a socket with setEncoding gives text)", data);
-    }
-    const decoder = this.#decoder ??= this.#codec.decoder();
-    decoder.push(data);
-    if (this.#decoding) return;
-    this.#decoding = true;
-    try {
-      while (this.#connection.state !== "closed") {
-        let message: Out | undefined;
-        try {
-          message = decoder.next();
-        } catch (error) {
-          if (!(error instanceof MessageError)) return this.#fail(asError(error));
-          if (this.#hearsErrors) this.#watch(this.onError(error));
-          else this.#connection.host?.connectionFailed(error, this.socket);
-          continue;
-        }
-        if (message === undefined) return;
-        this.#watch(this.onMessage(message));
-      }
-    } finally {
-      this.#decoding = false;
-    }
+    this.#exchange.handleData(data);
   }
 
-  #handleEnd(): void {
-    try {
-      this.#decoder?.end();
-    } catch (error) {
-      this.#fail(asError(error));
-    }
+  /**
+   * Delivers nothing more, of what has come already either, and pauses the socket, so that the peer has to wait. An end of
+   * the peer that has been read with the messages is not held back: to answer them then, have `tcp.allowHalfOpen` on.
+   */
+  pause(): this {
+    this.#exchange.pause();
+    return this;
   }
 
-  /** The stream cannot be understood any more. */
-  #fail(failure: Error): void {
-    this.#connection.destroy(failure, undefined, this.#hearsErrors ? "listeners" : "all");
-    if (this.#hearsErrors) this.#watch(this.onError(failure));
+  /** Goes on after {@link pause}, in a microtask. */
+  resume(): this {
+    this.#exchange.resume();
+    return this;
   }
 
-  get #hearsErrors(): boolean {
-    return this.onError !== MessageProtocol.prototype.onError;
+  /**
+   * Stops receiving and hands back the bytes that were not consumed: for a change of protocol in mid-stream. Called from
+   * within `onMessage`, the rest begins right behind that message.
+   */
+  takeRest(): Uint8Array {
+    return this.#exchange.takeRest();
   }
+}
 
-  /** The user's code may be async, whatever its type says. */
-  #watch(result: unknown): void {
-    if (result instanceof Promise) result.catch((error) => this.#connection.handlerThrew(error));
+/** The codec that the options ask for, undefined for the default one. */
+function codecOf<In, Out>(options: MessageProtocolOptions<In, Out>): Codec<In, Out> | undefined {
+  checkKeys("options", options, ["codec", "maxFrameBytes"]);
+  const { codec, maxFrameBytes } = options;
+  if (maxFrameBytes === undefined) return codec;
+  if (codec !== undefined) {
+    throw new TypeError('Option "maxFrameBytes" belongs to the default codec; give it to your "codec" instead');
   }
+  return json({ framing: lengthPrefixed({ maxFrameBytes }) }) as Codec<unknown> as Codec<In, Out>; // see above
 }

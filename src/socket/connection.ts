@@ -129,7 +129,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
    * somebody was told already.
    */
   destroy(error?: Error, reason: CloseReason = reasonOf(error), audience: Audience = "all"): void {
-    if (this.state === "closed") return;
+    if (this.receipt !== undefined || (this.state === "closed" && error === undefined)) return;
     this.#finish(error, reason, audience);
   }
 
@@ -167,7 +167,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
         this.#emitFinish();
         break;
     }
-    // Here `state` is closed already, which is what `destroy` looks at: the machine's own ends come this way.
+    // Here `state` is closed already; a listener that found something wrong may have finished it with its error.
     if (next.action === "emitEnd+close" || next.action === "emitFinish+close") {
       if (this.receipt === undefined) this.#finish(undefined, this.#peerEndedFirst ? "peer" : "local", "all");
     }

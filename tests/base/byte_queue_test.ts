@@ -86,30 +86,6 @@ unit("ByteQueue does not keep a stashed chunk alive by a window on it", () => {
   assertEquals(queue.takeAll(), bytes(1, 2, 3, 4));
 });
 
-// Three pieces of every kind: a stash of 4, an unread chunk of 4, and every number of bytes to skip.
-for (let count = 0; count <= 10; count++) {
-  unit(`ByteQueue.skip(${count}) throws away ${Math.min(count, 8)} of 8 bytes in stash and chunk`, () => {
-    const queue = new ByteQueue();
-    queue.push(counting(4));
-    queue.push(counting(8).subarray(4));
-    assertEquals(queue.stashed, 4);
-    assertEquals(queue.skip(count), Math.min(count, 8));
-    assertEquals(queue.length, Math.max(0, 8 - count));
-    queue.push(bytes(8));
-    assertEquals(queue.takeAll(), counting(9).subarray(Math.min(count, 8)));
-  });
-}
-
-unit("ByteQueue.skip() goes on after a gather", () => {
-  const queue = new ByteQueue();
-  queue.push(counting(5));
-  queue.gather(3);
-  assertEquals(queue.skip(1), 1);
-  assertEquals(queue.gather(3), true);
-  assertEquals(queue.takeStash(), bytes(1, 2, 3));
-  assertEquals(queue.takeAll(), bytes(4));
-});
-
 unit("ByteQueue.takeAll() gives one piece without a copy", () => {
   const queue = new ByteQueue();
   const chunk = bytes(1, 2, 3, 4);

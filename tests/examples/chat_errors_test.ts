@@ -219,5 +219,5 @@ Deno.test("JSON that is nested as deeply as a request can hold is refused like a
   const ann = await hall.guest();
   const depth = MAX_REQUEST_BYTES / 2;
   ann.client.socket.write(lengthPrefixed().encode(new TextEncoder().encode("[".repeat(depth) + "]".repeat(depth))));
-  await ann.expect({ type: "error", code: "malformed_message" });
+  await ann.expect({ type: "error", code: "invalid_json" });
 });

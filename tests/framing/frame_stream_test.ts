@@ -1,11 +1,19 @@
-import { assertEquals, assertLess, assertLessOrEqual, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assertEquals,
+  assertLess,
+  assertLessOrEqual,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { FrameError, MessageError } from "../../src/base/errors.ts";
 import { FrameDecoderStream, FrameEncoderStream } from "../../src/framing/frame_stream.ts";
 import { json } from "../../src/framing/json.ts";
 import { lengthPrefixed } from "../../src/framing/length_prefixed.ts";
+import { lines } from "../../src/framing/lines.ts";
 import { concat, everyCut, frame, utf8 } from "./decode.ts";
 
-function unit(name: string, fn: () => Promise<void>): void {
+function unit(name: string, fn: () => void | Promise<void>): void {
   Deno.test({ name, permissions: "none", fn });
 }
 
@@ -153,15 +161,9 @@ unit("FrameDecoderStream reads no more of its source than a chunk or two ahead o
   await reader.cancel();
 });
 
-unit("FrameDecoderStream says which option is wrong", async () => {
-  await Promise.resolve();
-  let message = "";
-  try {
-    Reflect.construct(FrameDecoderStream, [json(), { oninvalid: () => {} }]);
-  } catch (error) {
-    message = String(error);
-  }
-  assertEquals(message, 'TypeError: Option "oninvalid" is unknown; "options" takes onInvalid');
+unit("FrameDecoderStream says which option is wrong", () => {
+  const message = 'Option "oninvalid" is unknown; "options" takes onInvalid';
+  assertThrows(() => Reflect.construct(FrameDecoderStream, [json(), { oninvalid: () => {} }]), TypeError, message);
 });
 
 unit("FrameEncoderStream gives one frame a message, in buffers of their own", async () => {
@@ -227,4 +229,71 @@ unit("FrameDecoderStream gives messages of its codec's type", async () => {
     new FrameDecoderStream(json<{ type: string }>()),
   );
   for await (const message of typed) assertEquals(message.type.length, 4);
+});
+
+// ---- ends ----
+
+unit("FrameDecoderStream gives a last line that has no end", async () => {
+  const messages = ReadableStream.from([utf8("a\nb"), utf8("c")]).pipeThrough(new FrameDecoderStream(lines()));
+  assertEquals(await Array.fromAsync(messages), ["a", "bc"]);
+});
+
+unit("FrameDecoderStream tells onInvalid of a last line that the end has completed", async () => {
+  const told: string[] = [];
+  const decoder = new FrameDecoderStream(lines({ fatal: true }), { onInvalid: (error) => told.push(error.code) });
+  const chunks = [concat(utf8("a\n"), new Uint8Array([0xff]))];
+  assertEquals(await Array.fromAsync(ReadableStream.from(chunks).pipeThrough(decoder)), ["a"]);
+  assertEquals(told, ["ERR_MESSAGE_INVALID"]);
+});
+
+unit("FrameDecoderStream ends its decoder once, even if that completes a message every time", async () => {
+  const decoder = () => {
+    const last: string[] = [];
+    const end = () => void last.push("last");
+    return { push() {}, next: () => last.shift(), end, bufferedBytes: 0, takeRest: () => new Uint8Array() };
+  };
+  const reader = ReadableStream.from([utf8("x")]).pipeThrough(new FrameDecoderStream({ decoder })).getReader();
+  assertEquals([(await reader.read()).value, (await reader.read()).done], ["last", true]);
+});
+
+unit("FrameDecoderStream gives a slow reader every message in front of its source's error", async () => {
+  const mine = new Error("reset");
+  const chunks = [concat(frame("1"), frame("2"), frame("3"))];
+  const source = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const chunk = chunks.shift();
+      if (chunk === undefined) controller.error(mine);
+      else controller.enqueue(chunk);
+    },
+  });
+  const reader = source.pipeThrough(new FrameDecoderStream(json())).getReader();
+  for (const message of [1, 2, 3]) {
+    await new Promise((resolve) => setTimeout(resolve, 0)); // the error is there long before it is read
+    assertEquals((await reader.read()).value, message);
+  }
+  assertStrictEquals(await assertRejects(() => reader.read()), mine);
+});
+
+for (const [what, chunk] of [["text", "text\n"], ["null", null], ["an array", [97, 10]]] as const) {
+  unit(`FrameDecoderStream fails at both ends when ${what} comes instead of bytes`, async () => {
+    const decoder = new FrameDecoderStream(lines());
+    const writer = decoder.writable.getWriter();
+    const reader = decoder.readable.getReader();
+    // Not awaited: whichever end does not hear of it would wait for ever.
+    const outcomes = new Set<string>();
+    const note = (promise: Promise<unknown>, end: string) =>
+      promise.then(() => outcomes.add(`${end} went on`), (error) => outcomes.add(`${end}: ${error.name}`));
+    void note(reader.read(), "reader");
+    void note(Reflect.apply(writer.write, writer, [chunk]), "writer");
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+    assertEquals([...outcomes].sort(), ["reader: TypeError", "writer: TypeError"]);
+  });
+}
+
+unit("FrameDecoderStream and FrameEncoderStream refuse what is no codec", () => {
+  for (const stream of [FrameDecoderStream, FrameEncoderStream]) {
+    for (const codec of [undefined, {}, { decoder: 1, encode: 1 }]) {
+      assertThrows(() => Reflect.construct(stream, [codec]), TypeError, '"codec" must be a codec');
+    }
+  }
 });

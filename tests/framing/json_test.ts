@@ -182,7 +182,7 @@ unit("JsonDecoder.end(), bufferedBytes and takeRest() are those of the framing",
 
 unit("json() says which option is unknown", () => {
   const error = assertThrows(() => Reflect.apply(json, undefined, [{ maxFrameBytes: 5 }]), TypeError);
-  assertEquals(error.message, 'Option "maxFrameBytes" is unknown; "options" takes framing');
+  assertEquals(error.message, 'Option "maxFrameBytes" is unknown; "options" takes framing, schema, maxDepth');
 });
 
 // ---- other framings ----

@@ -1,8 +1,9 @@
 // How the decoder of `lengthPrefixed` ends, dies, hands back, and what it costs.
 
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
+import { ByteQueue } from "../../src/base/byte_queue.ts";
 import { lengthPrefixed } from "../../src/framing/length_prefixed.ts";
-import { concat, frame, frameErrorOf, utf8 } from "./decode.ts";
+import { concat, drain, frame, frameErrorOf, utf8 } from "./decode.ts";
 import { countCopied } from "../base/count_copied.ts";
 
 const bytes = (...values: number[]) => new Uint8Array(values);
@@ -183,5 +184,17 @@ unit("LengthPrefixedDecoder keeps no buffer larger than the body it is waiting f
     decoder.push(wire.subarray(at, at + 999));
     const body = decoder.next();
     if (body !== undefined) assertEquals(body.buffer.byteLength, wire.length);
+  }
+});
+
+unit("LengthPrefixedDecoder lets go of a chunk when next() has said that it is used up", () => {
+  // It may be one of 64 KiB, and a quiet connection would keep it.
+  for (const wire of [concat(frame("one"), frame("two")), new Uint8Array(0)]) {
+    const decoder = lengthPrefixed().decoder();
+    decoder.push(wire);
+    drain(decoder);
+    const queue: unknown = Reflect.get(decoder, "queue");
+    assert(queue instanceof ByteQueue);
+    assertEquals([queue.chunk.length, queue.stashBytes.buffer.byteLength], [0, 0]);
   }
 });

@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-explicit-any -- the signatures of the official package take any constructor
 export class AssertionError extends Error {}
 export function assert(expr: unknown, msg?: string): asserts expr;
+export function equal(a: unknown, b: unknown): boolean;
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void;
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void;
 export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T;

@@ -1,0 +1,123 @@
+/**
+ * Lines of text. The message `hi` is on the wire
+ *
+ *     68 69  0a
+ *     body   LF      (0d 0a with `{ eol: "\r\n" }`; both are understood)
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { checkBoolean, checkBound, checkKeys, invalid } from "../base/check.ts";
+import { MessageError } from "../base/errors.ts";
+import type { Codec, FrameDecoder } from "./codec.ts";
+import { LineDecoder } from "./line_decoder.ts";
+import { DEFAULT_MAX_FRAME_BYTES, tooLarge } from "./queued_decoder.ts";
+
+/** How lines look and how long they may be. */
+export interface LinesOptions {
+  /**
+   * Longest line in bytes, without its end. A longer one is a `MessageError` (`ERR_FRAME_TOO_LARGE`), told once; its bytes
+   * are thrown away as they come and the stream goes on with the next line.
+   *
+   * @default {1_048_576}
+   */
+  maxFrameBytes?: number;
+  /**
+   * A received line that is not UTF-8 is a `MessageError` (`ERR_MESSAGE_INVALID`). Otherwise its bad bytes become U+FFFD.
+   *
+   * @default {false}
+   */
+  fatal?: boolean;
+  /**
+   * What ends the lines that are sent.
+   *
+   * @default {"\n"}
+   */
+  eol?: "\n" | "\r\n";
+}
+
+/**
+ * Lines of UTF-8 text, as strings without their end. LF and CRLF end a line, a CR alone does not; a last line without an
+ * end counts. A line to send that has an LF in it, or a CR at its end, would arrive as something else and is refused with
+ * a TypeError, and so is text with half a surrogate pair.
+ *
+ * @throws {TypeError | RangeError} For options that are unknown or out of range.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { FrameDecoderStream, lines } from "@verb/tcp/framing";
+ *
+ * const file = new Blob(["one\r\ntwo\nthree"]).stream();
+ * assertEquals(await Array.fromAsync(file.pipeThrough(new FrameDecoderStream(lines()))), ["one", "two", "three"]);
+ * ```
+ */
+export function lines(options: LinesOptions = {}): Codec<string> {
+  checkKeys("options", options, ["maxFrameBytes", "fatal", "eol"]);
+  const maxFrameBytes = checkBound("maxFrameBytes", options.maxFrameBytes, DEFAULT_MAX_FRAME_BYTES, 0);
+  const fatal = checkBoolean("fatal", options.fatal, false);
+  const { eol = "\n" } = options;
+  if (eol !== "\n" && eol !== "\r\n") throw invalid("eol", '"\\n" or "\\r\\n"', eol);
+  return {
+    decoder: (): FrameDecoder<string> => new TextLineDecoder(maxFrameBytes, fatal),
+    encode(message) {
+      checkLine(message);
+      const bytes = Buffer.byteLength(message);
+      if (bytes > maxFrameBytes) throw tooLarge("send", bytes, maxFrameBytes);
+      return utf8.encode(message + eol);
+    },
+  };
+}
+
+const utf8 = new TextEncoder();
+
+function checkLine(line: unknown): void {
+  if (typeof line !== "string") throw invalid("message", "a string", line);
+  const at = line.indexOf("\n");
+  if (at >= 0) throw new TypeError(`Cannot send line: it has an end of line in it, at character ${at}`);
+  if (line.endsWith("\r")) {
+    throw new TypeError("Cannot send line: it ends with a CR, which would become part of its end");
+  }
+  if (!line.isWellFormed()) throw new TypeError(`Cannot send line: half a surrogate pair is no UTF-8`);
+}
+
+class TextLineDecoder implements FrameDecoder<string> {
+  readonly #lines: LineDecoder;
+  readonly #text: TextDecoder;
+
+  constructor(maxFrameBytes: number, fatal: boolean) {
+    this.#lines = new LineDecoder(maxFrameBytes);
+    this.#text = new TextDecoder("utf-8", { fatal, ignoreBOM: true });
+  }
+
+  get bufferedBytes(): number {
+    return this.#lines.bufferedBytes;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#lines.push(chunk);
+  }
+
+  next(): string | undefined {
+    const line = this.#lines.next();
+    if (line === undefined) return undefined;
+    try {
+      return this.#text.decode(line);
+    } catch (cause) {
+      throw new MessageError(`Cannot read line: its ${line.length} bytes are not UTF-8`, {
+        code: "ERR_MESSAGE_INVALID",
+        frameBytes: line.length,
+        cause,
+      });
+    }
+  }
+
+  end(): void {
+    this.#lines.end();
+  }
+
+  takeRest(): Uint8Array {
+    return this.#lines.takeRest();
+  }
+}

@@ -1,0 +1,203 @@
+/** Messages of one codec over one socket: what `framed` and `MessageProtocol` have in common. */
+
+import { asError, MessageError } from "../base/errors.ts";
+import { invalid } from "../base/check.ts";
+import type { Codec, FrameDecoder } from "../framing/codec.ts";
+import type { Connection } from "../socket/connection.ts";
+import { connectionOf } from "../socket/socket_facts.ts";
+import type { TCPSocket } from "../socket/tcp_socket.ts";
+
+/** Who receives. The user's code is behind it, so it may throw, and may be async. */
+export interface FrameReceiver<Out> {
+  onMessage(message: Out): unknown;
+  /** A `MessageError`, behind which the stream goes on, or the failure that destroys the socket. */
+  onError(error: Error): unknown;
+}
+
+/** See the module's comment. Making one adds no listener. */
+export class FrameExchange<In, Out> {
+  readonly #socket: TCPSocket;
+  readonly #connection: Connection;
+  readonly #codec: Codec<In, Out>;
+  readonly #receiver: FrameReceiver<Out>;
+  // What the receiver's `onError` is as long as nobody hears errors.
+  readonly #unheard: (error: Error) => void;
+  // Made when the first bytes come: whoever only sends needs none.
+  #decoder: FrameDecoder<Out> | undefined;
+  #decoding = false;
+  #detached = false;
+  // Registered on the socket while it receives.
+  #listeners: { data: (data: Uint8Array) => void; end: () => void } | undefined;
+  #paused = false;
+  // The peer has ended; what the decoder still holds is delivered all the same, and then the decoder is told.
+  #ended = false;
+  #endTold = false;
+  #failed = false;
+
+  constructor(
+    socket: TCPSocket,
+    codec: Codec<In, Out>,
+    receiver: FrameReceiver<Out>,
+    unheard: (error: Error) => void,
+    head?: Uint8Array,
+  ) {
+    this.#socket = socket;
+    this.#connection = connectionOf(socket);
+    this.#codec = codec;
+    this.#receiver = receiver;
+    this.#unheard = unheard;
+    if (head !== undefined) this.#push(head);
+  }
+
+  get bufferedBytes(): number {
+    return this.#decoder?.bufferedBytes ?? 0;
+  }
+
+  send(message: In): boolean {
+    const connection = this.#connection;
+    if (this.#codec.encodeInto === undefined) return connection.write(this.#codec.encode(message));
+    if (connection.state !== "open" && !connection.beginWrite()) return false;
+    if (connection.queue.length >= connection.settings.maxWriteQueueBytes && !connection.beginWrite()) return false;
+    this.#codec.encodeInto(message, connection.queue);
+    // The user's code ran in between (a toJSON, say) and may have ended the socket.
+    return connection.receipt === undefined ? connection.endWrite() : false;
+  }
+
+  encode(message: In): Uint8Array<ArrayBuffer> {
+    return this.#codec.encode(message);
+  }
+
+  sendEncoded(frame: Uint8Array): boolean {
+    return this.#connection.write(frame);
+  }
+
+  /** Receives from now on. Throws if another face reads. */
+  attach(): void {
+    if (this.#listeners !== undefined) return;
+    const data = (data: Uint8Array) => this.handleData(data);
+    const end = () => this.#handleEnd();
+    this.#socket.on("data", data);
+    this.#socket.on("end", end);
+    this.#listeners = { data, end };
+    this.#detached = false;
+    this.#ended = this.#connection.readEnded;
+    if (this.bufferedBytes > 0) queueMicrotask(() => this.#deliverGuarded());
+  }
+
+  handleData(data: Uint8Array): void {
+    this.#push(data);
+    this.#deliver();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    queueMicrotask(() => this.#deliverGuarded());
+    // Without a listener resuming would mean to throw away.
+    if (this.#socket.listenerCount("data") > 0) this.#socket.resume();
+  }
+
+  /** Receives no more; what has come is kept for the next `attach`. */
+  detach(): void {
+    const listeners = this.#listeners;
+    this.#listeners = undefined;
+    if (listeners === undefined) return;
+    this.#detached = true;
+    this.#socket.off("data", listeners.data);
+    this.#socket.off("end", listeners.end);
+  }
+
+  takeRest(): Uint8Array {
+    this.detach();
+    this.#detached = false; // there is nothing left to keep, and whoever feeds by hand may go on
+    return this.#decoder?.takeRest() ?? new Uint8Array(0);
+  }
+
+  #push(data: Uint8Array): void {
+    if (!(data instanceof Uint8Array)) {
+      throw invalid("data", "a Uint8Array (a socket with setEncoding gives text)", data);
+    }
+    (this.#decoder ??= this.#codec.decoder()).push(data);
+  }
+
+  #handleEnd(): void {
+    this.#ended = true;
+    this.#deliver();
+  }
+
+  /** Where the socket is not the caller, what the user's code throws is dealt with here. */
+  #deliverGuarded(): void {
+    try {
+      this.#deliver();
+    } catch (thrown) {
+      this.#connection.handlerThrew(thrown);
+    }
+  }
+
+  /** Hands over every message that is whole. Called from within a handler it does nothing: the loop outside goes on. */
+  #deliver(): void {
+    const decoder = this.#decoder;
+    if (decoder === undefined || this.#decoding) return;
+    this.#decoding = true;
+    try {
+      while (!this.#paused && !this.#detached && !this.#over) {
+        const message = this.#next(decoder);
+        if (message === undefined) return;
+        this.#watch(this.#receiver.onMessage(message));
+      }
+    } finally {
+      this.#decoding = false;
+    }
+  }
+
+  /** The next good message. Bad ones are told; with a failure there are no more. */
+  #next(decoder: FrameDecoder<Out>): Out | undefined {
+    for (;;) {
+      try {
+        const message = decoder.next();
+        if (message !== undefined || !this.#ended || this.#endTold) return message;
+        this.#endTold = true;
+        decoder.end();
+        return decoder.next(); // the end may have completed a last one
+      } catch (error) {
+        if (!(error instanceof MessageError)) {
+          this.#fail(asError(error));
+          return undefined;
+        }
+        if (this.#hearsErrors) this.#watch(this.#receiver.onError(error));
+        else this.#connection.host?.connectionFailed(error, this.#socket);
+        if (this.#paused || this.#detached || this.#over) return undefined;
+      }
+    }
+  }
+
+  /** Failed, or ended in any way but the orderly one, after which what has come is still delivered. */
+  get #over(): boolean {
+    if (this.#failed) return true;
+    const reason = this.#connection.receipt?.reason;
+    return reason !== undefined && reason !== "peer" && reason !== "local";
+  }
+
+  /** The stream cannot be understood any more. */
+  #fail(failure: Error): void {
+    this.#failed = true;
+    const heard = this.#hearsErrors;
+    if (this.#connection.receipt === undefined) {
+      this.#connection.destroy(failure, undefined, heard ? "listeners" : "all");
+    } else if (!heard) this.#connection.host?.connectionFailed(failure, this.#socket); // it came with the last bytes
+    if (heard) this.#watch(this.#receiver.onError(failure));
+  }
+
+  get #hearsErrors(): boolean {
+    return this.#receiver.onError !== this.#unheard;
+  }
+
+  /** The user's code may be async, whatever its type says. */
+  #watch(result: unknown): void {
+    if (result instanceof Promise) result.catch((error) => this.#connection.handlerThrew(error));
+  }
+}

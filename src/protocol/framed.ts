@@ -1,0 +1,164 @@
+/** The messages of any codec over a socket, as events. */
+
+import { EventEmitter } from "node:events";
+// Without this module the rejections of async listeners are swallowed by the runtime's events.
+import "node:process";
+import { checkKeys, invalid } from "../base/check.ts";
+import type { Codec } from "../framing/codec.ts";
+import { connectionOf } from "../socket/socket_facts.ts";
+import type { TCPSocket } from "../socket/tcp_socket.ts";
+import { FrameExchange } from "./frame_exchange.ts";
+
+/** What the listeners of a {@link FramedSocket} are called with. */
+export interface FramedEvents<Out> {
+  /** A message came. */
+  message: [message: Out];
+  /** A `MessageError` for one bad message, behind which the stream goes on, or the failure that destroys the socket. */
+  error: [error: Error];
+}
+
+/** How {@link framed} begins. */
+export interface FramedOptions {
+  /** Bytes that came before: what another protocol's `takeRest()` gave. They go in front. */
+  head?: Uint8Array;
+}
+
+/**
+ * Messages over a socket: `message` events and `send`. The fast way to use a codec, with no promise or stream in between.
+ *
+ * It reads while there is a `message` listener; without one nothing is lost, the peer waits. Bad messages go to `error` listeners and the stream goes on; without a
+ * listener they are skipped and, on a server, told to `app.onError`. A stream that cannot be understood any more destroys
+ * the socket with the `FrameError`, and so does one that ends inside a frame.
+ *
+ * @throws {TypeError} For what is no codec, and unknown options.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createServer, framed } from "@verb/tcp";
+ * import { lines } from "@verb/tcp/framing";
+ * import { connect } from "@verb/tcp/tcp";
+ *
+ * await using app = createServer();
+ * app.onConnection((socket) => {
+ *   const peer = framed(socket, lines());
+ *   peer.on("message", (line) => peer.send(line.toUpperCase()));
+ * });
+ * app.listen(0, "127.0.0.1");
+ *
+ * const server = framed(await connect({ port: app.address()!.port, host: "127.0.0.1" }), lines());
+ * server.send("hello");
+ * const answer = await new Promise((resolve) => server.once("message", resolve));
+ * assertEquals(answer, "HELLO");
+ * server.socket.end();
+ * ```
+ */
+export function framed<In, Out>(
+  // deno-lint-ignore no-explicit-any -- whatever the user keeps on his sockets
+  socket: TCPSocket<any>,
+  codec: Codec<In, Out>,
+  options: FramedOptions = {},
+): FramedSocket<In, Out> {
+  return new FramedSocket(socket, codec, options);
+}
+
+/** See {@link framed}, which makes it. */
+export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> {
+  /** The socket underneath. */
+  readonly socket: TCPSocket;
+  readonly #exchange: FrameExchange<In, Out>;
+
+  /** The same as `framed`. */
+  // deno-lint-ignore no-explicit-any -- whatever the user keeps on his sockets
+  constructor(socket: TCPSocket<any>, codec: Codec<In, Out>, options: FramedOptions = {}) {
+    super({ captureRejections: true });
+    if (typeof codec?.decoder !== "function") throw invalid("codec", "a codec", codec);
+    checkKeys("options", options, ["head"]);
+    const { head } = options;
+    if (head !== undefined && !(head instanceof Uint8Array)) throw invalid("head", "a Uint8Array", head);
+    this.socket = socket;
+    const heard = (error: Error) => void this.emit("error", error);
+    const isHeard = () => this.listenerCount("error") > 0;
+    const receiver = {
+      onMessage: (message: Out) => void this.emit("message", message),
+      get onError() {
+        return isHeard() ? heard : unheard;
+      },
+    };
+    this.#exchange = new FrameExchange(socket, codec, receiver, unheard, head);
+    this.#watchListeners();
+  }
+
+  /** Receives while there is somebody to hear it. */
+  #watchListeners(): void {
+    const { on } = EventEmitter.prototype;
+    on.call(this, "newListener", (event: string | symbol) => {
+      if (event === "message") this.#exchange.attach();
+    });
+    on.call(this, "removeListener", (event: string | symbol) => {
+      if (event === "message" && this.listenerCount("message") === 0) this.#exchange.detach();
+    });
+  }
+
+  /** Removes all listeners, or all of one event. */
+  override removeAllListeners(event?: string | symbol): this {
+    super.removeAllListeners(event as "message");
+    if (event === undefined) this.#watchListeners();
+    return this;
+  }
+
+  /** Bytes that came and are not consumed: of a message that is not whole yet, or of more messages while paused. */
+  get bufferedBytes(): number {
+    return this.#exchange.bufferedBytes;
+  }
+
+  /**
+   * Sends a message. Gives what `socket.write` gives: false means wait for the socket's `drain`; on a closed socket it is
+   * false, too. A message that the codec cannot say, or that is too large for it, throws before a byte of it is queued.
+   */
+  send(message: In): boolean {
+    return this.#exchange.send(message);
+  }
+
+  /** The frame of a message, to be sent to many by {@link sendEncoded}. */
+  encode(message: In): Uint8Array<ArrayBuffer> {
+    return this.#exchange.encode(message);
+  }
+
+  /** Sends what {@link encode} gave. Gives what {@link send} gives. */
+  sendEncoded(frame: Uint8Array): boolean {
+    return this.#exchange.sendEncoded(frame);
+  }
+
+  /**
+   * Emits nothing more, of what has come already either, and pauses the socket, so that the peer has to wait. An end of the
+   * peer that has been read with the messages is not held back: to answer them then, have `tcp.allowHalfOpen` on.
+   */
+  pause(): this {
+    this.#exchange.pause();
+    return this;
+  }
+
+  /** Goes on after {@link pause}, in a microtask. */
+  resume(): this {
+    this.#exchange.resume();
+    return this;
+  }
+
+  /**
+   * Stops receiving and hands back the bytes that were not consumed, for a change of protocol in mid-stream: give them to
+   * the next `framed` as `head`. Called from within a `message` listener, the rest begins right behind that message.
+   */
+  takeRest(): Uint8Array {
+    return this.#exchange.takeRest();
+  }
+}
+
+// Where the rejection of an async listener arrives: it counts as one of the socket's own listeners.
+Object.defineProperty(FramedSocket.prototype, EventEmitter.captureRejectionSymbol, {
+  value(this: FramedSocket<never>, thrown: unknown) {
+    connectionOf(this.socket).handlerThrew(thrown);
+  },
+});
+
+function unheard(): void {}

@@ -1,0 +1,167 @@
+/** One decoder over one input, written down. */
+
+import { equal } from "@std/assert";
+import { equals } from "@std/bytes";
+import { FrameError, MessageError } from "../base/errors.ts";
+import type { Codec, FrameDecoder } from "../framing/codec.ts";
+import { Broken, show } from "./broken.ts";
+
+/** What one `next()` gave. */
+export type Outcome = { readonly message: unknown } | { readonly invalid: MessageError };
+
+/** What came of an input. */
+export interface Run {
+  /** In order, those of the end included. */
+  readonly outcomes: readonly Outcome[];
+  /** How many of them came before the end. */
+  readonly beforeEnd: number;
+  /** What ended the decoder, if anything did. */
+  readonly failure: FrameError | undefined;
+  readonly decoder: FrameDecoder<unknown>;
+}
+
+/**
+ * Pushes the chunks, takes all there is after each, and ends. Checks on the way that no more than `maxBufferedBytes` and
+ * a chunk is held, and that nothing is lost in silence.
+ */
+export function runChunks(
+  codec: Pick<Codec<never, unknown>, "decoder">,
+  chunks: readonly Uint8Array[],
+  maxBufferedBytes = Infinity,
+): Run {
+  const decoder = codec.decoder();
+  const outcomes: Outcome[] = [];
+  let pushed = 0;
+  let beforeEnd: number | undefined;
+  try {
+    for (const chunk of windowsOn(chunks)) {
+      decoder.push(chunk);
+      pushed += chunk.length;
+      drain(decoder, outcomes, pushed);
+      checkHeld(decoder, Math.min(pushed, maxBufferedBytes + chunk.length), pushed);
+    }
+    beforeEnd = outcomes.length;
+    decoder.end();
+    drain(decoder, outcomes, pushed);
+  } catch (failure) {
+    if (!(failure instanceof FrameError)) throw failure;
+    return { outcomes, beforeEnd: beforeEnd ?? outcomes.length, failure, decoder };
+  }
+  const { bufferedBytes } = decoder;
+  if (bufferedBytes === 0) return { outcomes, beforeEnd, failure: undefined, decoder };
+  throw new Broken("an end inside a frame is an error", `the end was clean with ${bufferedBytes} bytes not consumed`);
+}
+
+function checkHeld({ bufferedBytes }: FrameDecoder<unknown>, most: number, pushed: number): void {
+  if (bufferedBytes >= 0 && bufferedBytes <= most) return;
+  throw new Broken(
+    "never more is held than the largest frame and a chunk",
+    `bufferedBytes is ${bufferedBytes} after ${pushed} bytes; it may be ${most}`,
+  );
+}
+
+const GAP_BYTES = 3;
+
+/**
+ * Copies, for a decoder takes chunks over: windows in the middle of one buffer, at odd places and with garbage around
+ * them, as sockets have them.
+ */
+export function windowsOn(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] {
+  const gaps = GAP_BYTES * (chunks.length + 1);
+  const buffer = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, gaps)).fill(0xaa);
+  let end = 0;
+  return chunks.map((chunk) => {
+    const at = end + GAP_BYTES;
+    end = at + chunk.length;
+    buffer.set(chunk, at);
+    return buffer.subarray(at, end);
+  });
+}
+
+/** Results that a byte may be worth, as in a format of batches. More are taken for a loop without an end. */
+const MOST_OUTCOMES_PER_BYTE = 8;
+
+/** Everything that `next()` gives until it wants more; `pushedBytes` is the number of bytes it had so far. */
+export function drain(decoder: FrameDecoder<unknown>, outcomes: Outcome[], pushedBytes: number): void {
+  for (;;) {
+    const outcome = take(decoder);
+    if (outcome === undefined) break;
+    outcomes.push(outcome);
+    if (outcomes.length > MOST_OUTCOMES_PER_BYTE * pushedBytes + 1) {
+      throw new Broken("next() comes to an end", `next() gave ${outcomes.length} results for ${pushedBytes} bytes`);
+    }
+  }
+  if (take(decoder) !== undefined) {
+    throw new Broken("next() wants more bytes only when it needs them", "next() gave undefined and then a result");
+  }
+}
+
+/** What the next `next()` gives. */
+export function take(decoder: FrameDecoder<unknown>): Outcome | undefined {
+  try {
+    const message = decoder.next();
+    return message === undefined ? undefined : { message };
+  } catch (error) {
+    if (error instanceof MessageError) return { invalid: error };
+    throw error;
+  }
+}
+
+/** A decoder that has failed throws the same error at every call and holds nothing. */
+export function checkDead({ decoder, failure }: Run): void {
+  if (failure === undefined) return;
+  const law = "a dead decoder stays dead";
+  const calls: [string, () => unknown][] = [
+    ["next()", () => decoder.next()],
+    ["next() again", () => decoder.next()],
+    ["next() after push()", () => (decoder.push(new Uint8Array(1_024)), decoder.next())],
+    ["end()", () => decoder.end()],
+  ];
+  for (const [name, call] of calls) {
+    let thrown: unknown;
+    try {
+      call();
+    } catch (error) {
+      thrown = error;
+    }
+    if (thrown !== failure) throw new Broken(law, `${name} gave ${thrown ?? "no error"} after "${failure.message}"`);
+  }
+  const { bufferedBytes } = decoder;
+  if (bufferedBytes !== 0) throw new Broken(law, `it holds ${bufferedBytes} bytes after "${failure.message}"`);
+}
+
+/** An outcome that is wanted; of a bad one only that it is bad. */
+export type Expected = Outcome | { readonly invalid: true };
+
+/** Breaks `law` unless the outcomes are those that are expected. */
+export function compare(law: string, outcomes: readonly Outcome[], expected: readonly Expected[]): void {
+  for (let i = 0; i < Math.max(outcomes.length, expected.length); i++) {
+    const [got, wanted] = [outcomes[i], expected[i]];
+    if (got === undefined || wanted === undefined || !agree(got, wanted)) {
+      throw new Broken(law, `result ${i} is ${inWords(got)}; it should be ${inWords(wanted)}`);
+    }
+  }
+}
+
+function agree(got: Outcome, wanted: Expected): boolean {
+  if ("invalid" in got || "invalid" in wanted) return "invalid" in got && "invalid" in wanted;
+  const [a, b] = [got.message, wanted.message];
+  // Byte by byte where it can be: `equal` looks at each byte as a property.
+  return isPlainBytes(a) && isPlainBytes(b) ? equals(a, b) : equal(a, b);
+}
+
+function isPlainBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.constructor === Uint8Array;
+}
+
+function inWords(outcome: Expected | undefined): string {
+  if (outcome === undefined) return "nothing";
+  if ("invalid" in outcome) {
+    return outcome.invalid === true ? "a MessageError" : `the error "${outcome.invalid.message}"`;
+  }
+  const { message } = outcome;
+  const text = message instanceof Uint8Array
+    ? `${message.constructor.name} of ${show(message)}`
+    : Deno.inspect(message);
+  return text.length > 400 ? `${text.slice(0, 400)}...` : text;
+}
