@@ -147,6 +147,7 @@ export class MessageProtocol<In = unknown, Out = In> {
     decoder.push(data);
     if (this.#decoding) return;
     this.#decoding = true;
+    let completed = false;
     try {
       while (this.#connection.state !== "closed") {
         let message: Out | undefined;
@@ -154,11 +155,16 @@ export class MessageProtocol<In = unknown, Out = In> {
           message = decoder.next();
         } catch (error) {
           if (!(error instanceof MessageError)) return this.#fail(asError(error));
+          completed = true;
           if (this.#hearsErrors) this.#watch(this.onError(error));
           else this.#connection.host?.connectionFailed(error, this.socket);
           continue;
         }
-        if (message === undefined) return;
+        if (message === undefined) {
+          this.#connection.frameClock?.decoded(decoder.bufferedBytes, completed);
+          return;
+        }
+        completed = true;
         this.#watch(this.onMessage(message));
       }
     } finally {
@@ -186,6 +192,17 @@ export class MessageProtocol<In = unknown, Out = In> {
 
   /** The user's code may be async, whatever its type says. */
   #watch(result: unknown): void {
-    if (result instanceof Promise) result.catch((error) => this.#connection.handlerThrew(error));
+    if (result instanceof Promise) void this.#follow(result);
+  }
+
+  /** The message was accepted: a drain waits until it is dealt with. */
+  async #follow(work: Promise<unknown>): Promise<void> {
+    const counts = this.#connection.workBegun();
+    try {
+      await work;
+    } catch (error) {
+      this.#connection.handlerThrew(error);
+    }
+    if (counts) this.#connection.workDone();
   }
 }
