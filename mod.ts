@@ -30,6 +30,8 @@ export type { TelemetryEvent } from "./src/observe/telemetry.ts";
 
 // Messages and counting.
 export { MessageProtocol, type MessageProtocolOptions } from "./src/protocol/message_protocol.ts";
+export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
+export type { MessageHeartbeatOptions } from "./src/protocol/message_heartbeat.ts";
 export { ConnectionPool } from "./src/protocol/connection_pool.ts";
 
 // The socket and its client, as in ./tcp.

@@ -14,6 +14,7 @@ export {
 } from "./src/base/errors.ts";
 export { type ClientOptions, connect } from "./src/client/connect.ts";
 export type { CloseReason, CloseReceipt } from "./src/observe/close_receipt.ts";
+export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { PipeTarget } from "./src/socket/pipe.ts";
 export type { RateDeadline, SocketDeadlines } from "./src/socket/deadline_options.ts";

@@ -8,6 +8,8 @@ import { lengthPrefixed } from "../framing/length_prefixed.ts";
 import type { Connection } from "../socket/connection.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import { MessageHeartbeat, type MessageHeartbeatOptions } from "./message_heartbeat.ts";
 
 /** How messages look and how large they may be. */
 export interface MessageProtocolOptions<In, Out = In> {
@@ -59,6 +61,7 @@ export class MessageProtocol<In = unknown, Out = In> {
   readonly #codec: Codec<In, Out>;
   // Made when the first bytes come: a protocol that only sends needs none.
   #decoder: FrameDecoder<Out> | undefined;
+  #heartbeat: MessageHeartbeat<In, Out> | undefined;
   #decoding = false;
   #attached = false;
 
@@ -135,6 +138,43 @@ export class MessageProtocol<In = unknown, Out = In> {
   }
 
   /**
+   * Pings the peer from now on, answers its pings, and ends it where it is gone without a word: `ETIMEDOUT`, reason
+   * `heartbeat`, within `intervalMs * (misses + 1)`. Whatever comes is life. Ends with the socket; a second call starts
+   * anew with other options. Only for peers that answer: how do you know? They say so, or they ping first. After our own
+   * `end()` nobody is pinged or blamed any more.
+   *
+   * @example
+   * ```ts
+   * import { createServer, MessageProtocol } from "@verb/tcp";
+   *
+   * type Message = { type: "ping" } | { type: "pong" } | { type: "chat"; text: string };
+   *
+   * await using app = createServer();
+   * app.onConnection((socket) => {
+   *   const protocol = new MessageProtocol<Message>(socket).attach();
+   *   const heartbeat = protocol.startHeartbeat({
+   *     ping: () => ({ type: "ping" }),
+   *     isPong: ({ type }) => type === "pong",
+   *     isPing: ({ type }) => type === "ping",
+   *     pong: () => ({ type: "pong" }),
+   *     intervalMs: 15_000,
+   *   });
+   *   socket.on("close", () => console.log("the last round trip took", heartbeat.roundTripMs, "ms"));
+   * });
+   * app.listen(0, "127.0.0.1");
+   * ```
+   */
+  startHeartbeat(options: MessageHeartbeatOptions<In, Out>): Heartbeat {
+    const started = new MessageHeartbeat(this.#connection, (message: In) => this.send(message), options);
+    const { heartbeat } = started;
+    if (this.#connection.receipt !== undefined) return heartbeat;
+    if (this.#heartbeat === undefined) this.socket.once("close", () => this.#heartbeat?.heartbeat.stop());
+    else this.#heartbeat.heartbeat.stop();
+    this.#heartbeat = started;
+    return heartbeat.start();
+  }
+
+  /**
    * Takes bytes that came, the protocol's from now on, and calls {@link onMessage} for every message they complete.
    * Called from within `onMessage` it only appends. What `onMessage` throws comes through, its message consumed. After
    * the socket is destroyed nothing is delivered any more.
@@ -165,6 +205,7 @@ export class MessageProtocol<In = unknown, Out = In> {
           return;
         }
         completed = true;
+        if (this.#heartbeat?.takes(message) === true) continue;
         this.#watch(this.onMessage(message));
       }
     } finally {

@@ -74,6 +74,11 @@ export class ReadLoop {
     this.#rest = undefined; // what was lent from it must not be given away, nor the other way round
   }
 
+  /** Whether nothing more is read because what came has not been taken. */
+  get refuses(): boolean {
+    return this.held !== undefined || this.#loan !== undefined;
+  }
+
   /** Starts reading. */
   open(transport: Transport): void {
     this.#transport = transport;
