@@ -153,7 +153,10 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     if (next.action === "refuse") return;
     const before = this.state;
     this.state = next.state;
-    if (event === "localEnd") this.writeEnded = true;
+    if (event === "localEnd" && !this.writeEnded) {
+      this.writeEnded = true;
+      this.went();
+    }
     switch (next.action) {
       case "open+flushThenFin":
       case "flushThenFin":
@@ -182,10 +185,7 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   }
 
   #sendFin(): void {
-    const sent = () => {
-      if (this.state !== "closed") this.went();
-      this.#step("finSent");
-    };
+    const sent = () => this.#step("finSent");
     // A shutdown that fails means that the peer reset the connection, which the read side reports.
     this.transport?.closeWrite().then(sent, sent);
   }

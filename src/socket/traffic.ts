@@ -13,7 +13,7 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   openedAt: number = Math.floor(performance.now());
   /** When bytes, or the peer's FIN, last came. */
   readAt: number = this.openedAt;
-  /** When bytes, or our FIN, last left. */
+  /** When bytes last left, or our side was ended. */
   wroteAt: number = this.openedAt;
   bytesRead = 0;
   readEnded = false;
