@@ -188,6 +188,7 @@ export class MessageProtocol<In = unknown, Out = In> {
     if (this.#decoding) return;
     this.#decoding = true;
     let completed = false;
+    let owedBytes = 0;
     try {
       while (this.#connection.state !== "closed") {
         let message: Out | undefined;
@@ -201,7 +202,7 @@ export class MessageProtocol<In = unknown, Out = In> {
           continue;
         }
         if (message === undefined) {
-          this.#connection.frameClock?.decoded(decoder.bufferedBytes, completed);
+          owedBytes = decoder.bufferedBytes;
           return;
         }
         completed = true;
@@ -210,6 +211,8 @@ export class MessageProtocol<In = unknown, Out = In> {
       }
     } finally {
       this.#decoding = false;
+      // Where a handler threw, what is left is ours to decode, and the peer owes nothing.
+      if (this.#connection.state !== "closed") this.#connection.frameClock?.decoded(owedBytes, completed);
     }
   }
 
