@@ -19,7 +19,9 @@
 // The server.
 export { createServer, ServerProtocol } from "./src/server/create_server.ts";
 export { TcpServer } from "./src/server/server.ts";
-export type { Capabilities, CloseOptions, ServerAddress, TcpServerEvents } from "./src/server/server_types.ts";
+export type { Capabilities, ServerAddress, TcpServerEvents } from "./src/server/server_types.ts";
+export type { CloseOptions, DrainReport } from "./src/server/drain.ts";
+export type { CloseOnSignalsOptions } from "./src/server/signals.ts";
 export type { Connections } from "./src/server/connections.ts";
 export type { ListenOptions } from "./src/server/listen_arguments.ts";
 export type { ServerLimits, ServerOptions } from "./src/server/options.ts";
@@ -29,6 +31,8 @@ export type { TelemetryEvent } from "./src/observe/telemetry.ts";
 // Messages and counting.
 export { MessageProtocol, type MessageProtocolOptions } from "./src/protocol/message_protocol.ts";
 export { framed, type FramedEvents, type FramedOptions, FramedSocket } from "./src/protocol/framed.ts";
+export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
+export type { MessageHeartbeatOptions } from "./src/protocol/message_heartbeat.ts";
 export { ConnectionPool } from "./src/protocol/connection_pool.ts";
 
 // The socket and its client, as in ./tcp.
@@ -36,7 +40,8 @@ export { type ClientOptions, connect } from "./src/client/connect.ts";
 export type { CloseReason, CloseReceipt } from "./src/observe/close_receipt.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { PipeTarget } from "./src/socket/pipe.ts";
-export type { SocketDeadlines, SocketLimits, TcpOptions, TCPSocketOptions } from "./src/socket/settings.ts";
+export type { RateDeadline, SocketDeadlines } from "./src/socket/deadline_options.ts";
+export type { SocketLimits, TcpOptions, TCPSocketOptions } from "./src/socket/settings.ts";
 export { type Listener, SocketEmitter, type TCPSocketEvents } from "./src/socket/socket_emitter.ts";
 export { SocketFacts } from "./src/socket/socket_facts.ts";
 export { TCPSocket } from "./src/socket/tcp_socket.ts";

@@ -14,9 +14,11 @@ export {
 } from "./src/base/errors.ts";
 export { type ClientOptions, connect } from "./src/client/connect.ts";
 export type { CloseReason, CloseReceipt } from "./src/observe/close_receipt.ts";
+export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { PipeTarget } from "./src/socket/pipe.ts";
-export type { SocketDeadlines, SocketLimits, TcpOptions, TCPSocketOptions } from "./src/socket/settings.ts";
+export type { RateDeadline, SocketDeadlines } from "./src/socket/deadline_options.ts";
+export type { SocketLimits, TcpOptions, TCPSocketOptions } from "./src/socket/settings.ts";
 export { type Listener, SocketEmitter, type TCPSocketEvents } from "./src/socket/socket_emitter.ts";
 export { SocketFacts } from "./src/socket/socket_facts.ts";
 export { TCPSocket } from "./src/socket/tcp_socket.ts";

@@ -38,11 +38,13 @@ export class Chat {
   readonly #loggedIn = new Map<string, Client>();
   readonly #idleMs: number;
   readonly #maxRoomMembers: number;
+  readonly #heartbeatMs: number;
 
-  /** An empty chat. */
-  constructor(idleMs: number, maxRoomMembers: number) {
+  /** An empty chat. A `heartbeatMs` of 0 is no heartbeat for anybody. */
+  constructor(idleMs: number, maxRoomMembers: number, heartbeatMs: number) {
     this.#idleMs = idleMs;
     this.#maxRoomMembers = maxRoomMembers;
+    this.#heartbeatMs = heartbeatMs;
   }
 
   /** Serves one connection until it ends. */
@@ -98,12 +100,12 @@ export class Chat {
   }
 
   #handle(client: Client, request: Request): void {
-    if (client.nickname === "" && request.type !== "login" && request.type !== "ping") {
+    if (client.nickname === "" && !["login", "ping", "pong"].includes(request.type)) {
       throw new ChatError("not_logged_in", "Log in first");
     }
     switch (request.type) {
       case "login":
-        return this.#logIn(client, request.nickname);
+        return this.#logIn(client, request.nickname, request.heartbeat === true);
       case "join_room":
         return this.#join(client, request.room);
       case "leave_room":
@@ -125,16 +127,24 @@ export class Chat {
       }
       case "ping":
         client.protocol.send({ type: "pong", timestamp: Date.now() });
+        return;
+      case "pong": // to nobody's ping: the heartbeat takes those that answer one
     }
   }
 
-  #logIn(client: Client, nickname: string): void {
+  #logIn(client: Client, nickname: string, answersPings: boolean): void {
     if (client.nickname !== "") throw new ChatError("already_logged_in", `You are ${client.nickname} already`);
     const key = nicknameKey(nickname);
     if (this.#loggedIn.has(key)) throw new ChatError("nickname_taken", `The nickname ${nickname} is taken`);
     this.#loggedIn.set(key, client);
     client.nickname = nickname;
     client.protocol.send({ type: "login_success", clientId: client.id, message: `Welcome, ${nickname}!` });
+    if (!answersPings || this.#heartbeatMs === 0) return;
+    client.protocol.startHeartbeat({
+      intervalMs: this.#heartbeatMs,
+      ping: () => ({ type: "ping" }),
+      isPong: (message) => requestType(message) === "pong",
+    });
   }
 
   /** Joining the room one is in already changes nothing; any other is left first. */

@@ -19,17 +19,22 @@ export interface ChatClient {
   send(request: Request): void;
 }
 
-/** Connects to a chat server; what comes next is to log in. */
+/** Connects to a chat server and answers its pings; what comes next is to log in. */
 export async function connectChat(options: ConnectOptions): Promise<ChatClient> {
   const socket = await connect(options);
   // If the connection fails, whoever reads `messages` is told; nobody else needs to be.
   socket.on("error", () => {});
   const protocol = new MessageProtocol<Request>(socket);
+  const send = (request: Request) => {
+    if (!socket.writableEnded) protocol.send(request);
+  };
+  // Whoever logs in with `heartbeat` must answer pings; nobody else needs to see them.
+  const answerPings = new TransformStream<Answer, Answer>({
+    transform: (message, controller) => message.type === "ping" ? send({ type: "pong" }) : controller.enqueue(message),
+  });
   return {
     socket,
-    messages: socket.readable.pipeThrough(new FrameDecoderStream(json<Answer>())),
-    send: (request) => {
-      if (!socket.writableEnded) protocol.send(request);
-    },
+    messages: socket.readable.pipeThrough(new FrameDecoderStream(json<Answer>())).pipeThrough(answerPings),
+    send,
   };
 }

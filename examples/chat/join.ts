@@ -66,7 +66,7 @@ function readLine(line: string): Request | undefined {
   const [, command, rest = ""] = /^\/(\S*)\s*(.*?)\s*$/.exec(line) ?? [];
   switch (command) {
     case "nick":
-      return { type: "login", nickname: rest };
+      return { type: "login", nickname: rest, heartbeat: true };
     case "join":
       return { type: "join_room", room: rest };
     case "leave":
@@ -96,7 +96,7 @@ async function main(): Promise<void> {
 
   const client = await connectChat({ port: Number(port), host });
   const name = nickname ?? prompt("Nickname:");
-  if (name) client.send({ type: "login", nickname: name });
+  if (name) client.send({ type: "login", nickname: name, heartbeat: true });
   console.log("* Connected; /join a room, /quit to leave");
 
   const ping = setInterval(() => client.send({ type: "ping" }), PING_MS);

@@ -7,9 +7,10 @@
  * @module
  */
 
-/** What a client sends. `who` and `ping` are additions; everybody gets along without them. */
+/** What a client sends. `who`, `ping`, `pong` and `heartbeat` are additions; everybody gets along without them. */
 export type Request =
-  | { type: "login"; nickname: string }
+  /** With `heartbeat` the client promises to answer pings, and wants to be given up if it does not. */
+  | { type: "login"; nickname: string; heartbeat?: boolean | undefined }
   | { type: "join_room"; room: string }
   | { type: "leave_room"; room?: string | undefined }
   | { type: "chat_message"; message: string; room?: string | undefined }
@@ -17,7 +18,9 @@ export type Request =
   /** Asks who is in a room, in one's own where none is named. */
   | { type: "who"; room?: string | undefined }
   /** Shows that the client is alive, so that the idle clean-up spares it. */
-  | { type: "ping" };
+  | { type: "ping" }
+  /** Answers a ping of the server. */
+  | { type: "pong" };
 
 /** What the server sends; `timestamp` is by `Date.now()`. */
 export type Answer =
@@ -29,6 +32,8 @@ export type Answer =
   | { type: "private_message"; from: string; message: string; timestamp: number }
   | { type: "users"; room: string; users: string[] }
   | { type: "pong"; timestamp: number }
+  /** Asks for a pong; sent only to those who promised it. */
+  | { type: "ping" }
   /** `code` is to switch on, `message` to show, `request` the type of the request that failed. */
   | { type: "error"; code: ErrorCode; message: string; request?: Request["type"] };
 
@@ -74,7 +79,11 @@ export function parseRequest(message: unknown): Request {
   }
   switch (message.type) {
     case "login":
-      return { type: "login", nickname: readName("nickname", message.nickname, MAX_NICKNAME_LENGTH) };
+      return {
+        type: "login",
+        nickname: readName("nickname", message.nickname, MAX_NICKNAME_LENGTH),
+        heartbeat: message.heartbeat === true,
+      };
     case "join_room":
       return { type: "join_room", room: readName("room", message.room, MAX_ROOM_LENGTH) };
     case "leave_room":
@@ -89,6 +98,8 @@ export function parseRequest(message: unknown): Request {
       return { type: "who", room: readRoom(message.room) };
     case "ping":
       return { type: "ping" };
+    case "pong":
+      return { type: "pong" };
     default:
       throw new ChatError("unknown_type", `A message must be one of ${REQUEST_TYPES.join(", ")}`);
   }
@@ -107,6 +118,7 @@ const REQUEST_TYPES: Request["type"][] = [
   "private_message",
   "who",
   "ping",
+  "pong",
 ];
 
 // Words of visible characters with single spaces between them. Invisible ones would let "Ann" sit beside "Ann", and

@@ -30,6 +30,13 @@ export interface ChatServerOptions {
    */
   maxRoomMembers?: number;
   /**
+   * Milliseconds between pings to clients that promised at the login to answer them; one that misses two is given up. `0`
+   * pings nobody.
+   *
+   * @default {30_000}
+   */
+  heartbeatMs?: number;
+  /**
    * The server's own limits. `maxWriteQueueBytes` is what a client that does not read may have waiting for it before it is
    * disconnected, 1 MiB where left out.
    */
@@ -44,8 +51,8 @@ export interface ChatServer {
 
 /** Makes a chat server that does not listen yet. */
 export function createChatServer(options: ChatServerOptions = {}): ChatServer {
-  const { idleMs = 300_000, maxRoomMembers = 1_000, limits } = options;
-  const chat = new Chat(idleMs, maxRoomMembers);
+  const { idleMs = 300_000, maxRoomMembers = 1_000, heartbeatMs = 30_000, limits } = options;
+  const chat = new Chat(idleMs, maxRoomMembers, heartbeatMs);
   const app = createServer(ServerProtocol.TCP, { limits: { maxWriteQueueBytes: 1_048_576, ...limits } });
   app.onConnection((socket) => chat.serve(socket));
 
@@ -89,14 +96,8 @@ function main(args: string[]): void {
     console.log(`Listening on ${hostname} port ${app.address()?.port}`);
   });
 
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  const stop = () => {
-    // Without listeners the next signal ends the process as usual.
-    for (const signal of signals) Deno.removeSignalListener(signal, stop);
-    console.log("Closing");
-    void app.close(); // never rejects; then nothing keeps the process alive
-  };
-  for (const signal of signals) Deno.addSignalListener(signal, stop);
+  // Then nothing keeps the process alive.
+  void app.closeOnSignals().then(({ ended, forced }) => console.log(`Closed: ${ended} ended, ${forced} cut off`));
 }
 
 if (import.meta.main) {

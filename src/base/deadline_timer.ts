@@ -1,15 +1,21 @@
 /**
  * One timer for any number of deadlines that move all the time. Traffic never touches it: it only writes down when it
- * came. The timer looks at its old time, is told when to look next, and is armed again for that.
+ * came. The timer looks at its old time, is told when to look next, and is armed again for that. After a standstill of
+ * the process it waits a moment before it looks, so that nobody is judged by bytes that have come and are not read yet.
  *
  * Times are `performance.now()`, so a step of the system's clock ends nothing.
  */
 
 import { MAX_TIMER_MS } from "./check.ts";
 
+// Later than that, and the process stood still: what came meanwhile still lies unread in the kernel.
+const LATE_MS = 50;
+
 /** Lazily armed timer; see the module's comment. */
 export class DeadlineTimer {
   #looksAt = Infinity;
+  // It came late, and looks again after everybody had a turn; once, or a busy process would never look.
+  #late = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #check: (now: number) => number;
 
@@ -46,6 +52,8 @@ export class DeadlineTimer {
     const dueAt = this.#looksAt;
     this.#timer = undefined;
     this.#looksAt = Infinity;
+    this.#late = now - dueAt > LATE_MS && !this.#late;
+    if (this.#late) return this.lookBy(now + LATE_MS);
     // Further away than a timer can hold, or a timer that came early.
     const next = dueAt > now ? dueAt : this.#check(now);
     if (next < Infinity) this.lookBy(next);

@@ -6,6 +6,8 @@ import type { Codec, FrameDecoder } from "../framing/codec.ts";
 import type { Connection } from "../socket/connection.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import { MessageHeartbeat, type MessageHeartbeatOptions } from "./message_heartbeat.ts";
 
 /** Who receives. The user's code is behind it, so it may throw, and may be async. */
 export interface FrameReceiver<Out> {
@@ -24,7 +26,10 @@ export class FrameExchange<In, Out> {
   readonly #unheard: (error: Error) => void;
   // Made when the first bytes come: whoever only sends needs none.
   #decoder: FrameDecoder<Out> | undefined;
+  #heartbeat: MessageHeartbeat<In, Out> | undefined;
   #decoding = false;
+  // In the chunk at hand a frame was completed, be it a bad one.
+  #completed = false;
   #detached = false;
   // Registered on the socket while it receives.
   #listeners: { data: (data: Uint8Array) => void; end: () => void } | undefined;
@@ -82,6 +87,16 @@ export class FrameExchange<In, Out> {
     this.#detached = false;
     this.#ended = this.#connection.readEnded;
     if (this.bufferedBytes > 0) queueMicrotask(() => this.#deliverGuarded());
+  }
+
+  startHeartbeat(options: MessageHeartbeatOptions<In, Out>): Heartbeat {
+    const started = new MessageHeartbeat(this.#connection, (message: In) => this.send(message), options);
+    const { heartbeat } = started;
+    if (this.#connection.receipt !== undefined) return heartbeat;
+    if (this.#heartbeat === undefined) this.#socket.once("close", () => this.#heartbeat?.heartbeat.stop());
+    else this.#heartbeat.heartbeat.stop();
+    this.#heartbeat = started;
+    return heartbeat.start();
   }
 
   handleData(data: Uint8Array): void {
@@ -143,14 +158,22 @@ export class FrameExchange<In, Out> {
     const decoder = this.#decoder;
     if (decoder === undefined || this.#decoding) return;
     this.#decoding = true;
+    this.#completed = false;
+    let owedBytes = 0;
     try {
       while (!this.#paused && !this.#detached && !this.#over) {
         const message = this.#next(decoder);
-        if (message === undefined) return;
-        this.#watch(this.#receiver.onMessage(message));
+        if (message === undefined) {
+          owedBytes = this.#paused ? 0 : decoder.bufferedBytes;
+          return;
+        }
+        this.#completed = true;
+        if (this.#heartbeat?.takes(message) !== true) this.#watch(this.#receiver.onMessage(message));
       }
     } finally {
       this.#decoding = false;
+      // Where a handler threw or paused, what is left is ours to decode, and the peer owes nothing.
+      if (this.#connection.state !== "closed") this.#connection.frameClock?.decoded(owedBytes, this.#completed);
     }
   }
 
@@ -168,6 +191,7 @@ export class FrameExchange<In, Out> {
           this.#fail(asError(error));
           return undefined;
         }
+        this.#completed = true;
         if (this.#hearsErrors) this.#watch(this.#receiver.onError(error));
         else this.#connection.host?.connectionFailed(error, this.#socket);
         if (this.#paused || this.#detached || this.#over) return undefined;
@@ -198,6 +222,17 @@ export class FrameExchange<In, Out> {
 
   /** The user's code may be async, whatever its type says. */
   #watch(result: unknown): void {
-    if (result instanceof Promise) result.catch((error) => this.#connection.handlerThrew(error));
+    if (result instanceof Promise) void this.#follow(result);
+  }
+
+  /** The message was accepted: a drain waits until it is dealt with. */
+  async #follow(work: Promise<unknown>): Promise<void> {
+    const counts = this.#connection.workBegun();
+    try {
+      await work;
+    } catch (error) {
+      this.#connection.handlerThrew(error);
+    }
+    if (counts) this.#connection.workDone();
   }
 }

@@ -8,6 +8,8 @@ import type { Codec } from "../framing/codec.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 import { FrameExchange } from "./frame_exchange.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import type { MessageHeartbeatOptions } from "./message_heartbeat.ts";
 
 /** What the listeners of a {@link FramedSocket} are called with. */
 export interface FramedEvents<Out> {
@@ -128,6 +130,14 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
   /** Sends what {@link encode} gave. Gives what {@link send} gives. */
   sendEncoded(frame: Uint8Array): boolean {
     return this.#exchange.sendEncoded(frame);
+  }
+
+  /**
+   * Pings the peer from now on, answers its pings, and ends it where it is gone without a word; the same as
+   * `MessageProtocol.startHeartbeat`.
+   */
+  startHeartbeat(options: MessageHeartbeatOptions<In, Out>): Heartbeat {
+    return this.#exchange.startHeartbeat(options);
   }
 
   /**

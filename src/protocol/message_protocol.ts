@@ -6,6 +6,8 @@ import { json } from "../framing/json.ts";
 import { lengthPrefixed } from "../framing/length_prefixed.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 import { FrameExchange } from "./frame_exchange.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import type { MessageHeartbeatOptions } from "./message_heartbeat.ts";
 
 /** How messages look and how large they may be. */
 export interface MessageProtocolOptions<In, Out = In> {
@@ -107,6 +109,37 @@ export class MessageProtocol<In = unknown, Out = In> {
   attach(): this {
     this.#exchange.attach();
     return this;
+  }
+
+  /**
+   * Pings the peer from now on, answers its pings, and ends it where it is gone without a word: `ETIMEDOUT`, reason
+   * `heartbeat`, within `intervalMs * (misses + 1)`. Whatever comes is life. Ends with the socket; a second call starts
+   * anew with other options. Only for peers that answer: how do you know? They say so, or they ping first. After our own
+   * `end()` nobody is pinged or blamed any more.
+   *
+   * @example
+   * ```ts
+   * import { createServer, MessageProtocol } from "@verb/tcp";
+   *
+   * type Message = { type: "ping" } | { type: "pong" } | { type: "chat"; text: string };
+   *
+   * await using app = createServer();
+   * app.onConnection((socket) => {
+   *   const protocol = new MessageProtocol<Message>(socket).attach();
+   *   const heartbeat = protocol.startHeartbeat({
+   *     ping: () => ({ type: "ping" }),
+   *     isPong: ({ type }) => type === "pong",
+   *     isPing: ({ type }) => type === "ping",
+   *     pong: () => ({ type: "pong" }),
+   *     intervalMs: 15_000,
+   *   });
+   *   socket.on("close", () => console.log("the last round trip took", heartbeat.roundTripMs, "ms"));
+   * });
+   * app.listen(0, "127.0.0.1");
+   * ```
+   */
+  startHeartbeat(options: MessageHeartbeatOptions<In, Out>): Heartbeat {
+    return this.#exchange.startHeartbeat(options);
   }
 
   /**

@@ -1,19 +1,51 @@
 /** The live connections of a server, and who may still come in. */
 
+import { checkMs, checkString, invalid } from "../base/check.ts";
+import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
+import { normalizeAddress } from "../transport/transport.ts";
 
-/** The sockets that are open now: iterable, with `size` and `get(id)`. A socket leaves when it is destroyed. */
+/**
+ * The sockets that are open now. A socket leaves when it is destroyed.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "@verb/tcp";
+ *
+ * const app = createServer<{ name: string }>("tcp").onConnection((socket) => socket.state = { name: "" });
+ * app.listen(0, "127.0.0.1");
+ *
+ * for (const { state, lastActivity } of app.connections) console.log(state.name, new Date(lastActivity));
+ * for (const socket of app.connections.byAddress("127.0.0.1")) socket.end("You again?");
+ * const sweeper = setInterval(() => app.connections.closeIdle(300_000), 60_000);
+ *
+ * clearInterval(sweeper);
+ * await app.close();
+ * ```
+ */
 export interface Connections<State = unknown> extends Iterable<TCPSocket<State>> {
   /** How many there are. */
   readonly size: number;
   /** The one with that `socket.id`. */
   get(id: number): TCPSocket<State> | undefined;
+  /**
+   * Those whose peers have that address, oldest first, in an array of your own. IPv4 mapped into IPv6 is the same as
+   * IPv4; a peer of a unix socket has no address. The first call makes an index, which is kept from then on.
+   */
+  byAddress(address: string): TCPSocket<State>[];
+  /**
+   * Ends the sockets on which nothing has come or gone for at least that many milliseconds: what is queued goes out, then
+   * FIN. One that it ended before and that has been silent ever since is destroyed. Gives how many it ended or destroyed.
+   */
+  closeIdle(silentMs: number): number;
 }
 
 /** The live set and its bound. */
 export class ConnectionSet<State> implements Connections<State> {
   readonly #sockets = new Map<number, TCPSocket<State>>();
   readonly #max: () => number;
+  // Made by the first `byAddress`: a server that never asks need not pay for it.
+  #byAddress: Map<string, Set<TCPSocket<State>>> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
 
   constructor(max: () => number) {
@@ -32,6 +64,29 @@ export class ConnectionSet<State> implements Connections<State> {
     return this.#sockets.values();
   }
 
+  byAddress(address: string): TCPSocket<State>[] {
+    if (checkString("address", address) === undefined) throw invalid("address", "a non-empty string", address);
+    if (this.#byAddress === undefined) {
+      this.#byAddress = new Map();
+      for (const socket of this) this.#index(socket);
+    }
+    return [...this.#byAddress.get(normalizeAddress(address).toLowerCase()) ?? []];
+  }
+
+  closeIdle(silentMs: number): number {
+    if (silentMs === undefined) throw invalid("silentMs", "a number of milliseconds", silentMs);
+    const silentSince = performance.now() - checkMs("silentMs", silentMs, 0);
+    let count = 0;
+    for (const socket of this) {
+      const connection = connectionOf(socket);
+      if (connection.movedAt > silentSince) continue;
+      count++;
+      if (connection.writeEnded) connection.destroy();
+      else connection.end();
+    }
+    return count;
+  }
+
   /** Whether one more would be too many. */
   get full(): boolean {
     return this.#sockets.size >= this.#max();
@@ -39,10 +94,12 @@ export class ConnectionSet<State> implements Connections<State> {
 
   add(socket: TCPSocket<State>): void {
     this.#sockets.set(socket.id, socket);
+    if (this.#byAddress !== undefined) this.#index(socket);
   }
 
   remove(socket: TCPSocket<State>): void {
     if (!this.#sockets.delete(socket.id)) return;
+    if (this.#byAddress !== undefined) this.#forget(socket, this.#byAddress);
     if (this.#room !== undefined && !this.full) this.release();
   }
 
@@ -57,5 +114,21 @@ export class ConnectionSet<State> implements Connections<State> {
   release(): void {
     this.#room?.resolve();
     this.#room = undefined;
+  }
+
+  #index(socket: TCPSocket<State>): void {
+    const address = socket.remoteAddress;
+    if (address === undefined) return;
+    const there = this.#byAddress?.get(address);
+    if (there !== undefined) there.add(socket);
+    else this.#byAddress?.set(address, new Set([socket]));
+  }
+
+  #forget(socket: TCPSocket<State>, index: Map<string, Set<TCPSocket<State>>>): void {
+    const address = socket.remoteAddress;
+    if (address === undefined) return;
+    const there = index.get(address);
+    there?.delete(socket);
+    if (there?.size === 0) index.delete(address);
   }
 }

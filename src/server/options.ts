@@ -2,11 +2,10 @@
 
 import { checkBoolean, checkBound, checkInteger, checkKeys, checkPort, checkString } from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
+import { DEADLINE_KEYS, type SocketDeadlines } from "../socket/deadline_options.ts";
 import {
-  DEADLINE_KEYS,
   resolveSocketSettings,
   SOCKET_LIMIT_KEYS,
-  type SocketDeadlines,
   type SocketLimits,
   type SocketSettings,
   TCP_KEYS,

@@ -3,7 +3,7 @@
 import { EventEmitter } from "node:events";
 // Without this module the rejections of async handlers are swallowed by the runtime's events.
 import "node:process";
-import { checkFunction, checkKeys, checkMs } from "../base/check.ts";
+import { checkFunction } from "../base/check.ts";
 import { asError, type SocketError, TcpError } from "../base/errors.ts";
 import { CLOSE_REASONS, type CloseReceipt } from "../observe/close_receipt.ts";
 import { Counters, type ServerMetrics } from "../observe/metrics.ts";
@@ -16,8 +16,12 @@ import { canReusePort, listen, type Listener } from "../transport/listen.ts";
 import { endpointOf, type Transport } from "../transport/transport.ts";
 import { Acceptor, type AcceptPort, type AcceptVerdict } from "./accept_loop.ts";
 import { type Connections, ConnectionSet } from "./connections.ts";
+import { type CloseOptions, Drain, type DrainPort, type DrainReport, resolveClose } from "./drain.ts";
+import { iterateConnections } from "./iterate_connections.ts";
 import { type ListenOptions, readListenArguments } from "./listen_arguments.ts";
-import type { Capabilities, CloseOptions, ServerAddress, TcpServerEvents } from "./server_types.ts";
+import type { Capabilities, ServerAddress, TcpServerEvents } from "./server_types.ts";
+import { Reporter } from "./reporting.ts";
+import { type CloseOnSignalsOptions, SignalWatch } from "./signals.ts";
 import { mergeServerOptions, type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
 
 /**
@@ -47,23 +51,34 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   #acceptor: Acceptor | undefined;
   #accepting = false;
   #iterating: Acceptor | undefined;
-  #closing: Promise<void> | undefined;
+  #closing: Drain | undefined;
+  #signals: SignalWatch | undefined;
   readonly #sockets = new ConnectionSet<State>(() => this.#options.maxConnections);
   readonly #counters = new Counters(CLOSE_REASONS);
+  readonly #reporter = new Reporter(this);
   readonly #host: SocketHost;
   readonly #acceptPort: AcceptPort;
+  readonly #drainPort: DrainPort;
 
   /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
     super({ captureRejections: true });
     this.#host = {
-      handlerFailed: (error, face) => this.#handlerFailed(error, face as TCPSocket<State>),
-      connectionFailed: (error, face) => this.#connectionFailed(error, face as TCPSocket<State>),
+      handlerFailed: (error, face) => this.#reporter.report(error, face),
+      connectionFailed: (error, face) => this.#reporter.heard && this.#reporter.report(error, face),
       connectionClosed: (face, receipt) => this.#connectionClosed(face, receipt),
     };
     this.#acceptPort = {
       admit: () => this.#options.dropWhenFull ? undefined : this.#sockets.whenRoom(),
       acceptFailed: (error, verdict) => this.#acceptFailed(error, verdict),
+    };
+    this.#drainPort = {
+      listening: () => this.listening,
+      stopAccepting: () => {
+        this.#stopListening();
+        return [...this.#sockets];
+      },
+      drained: (report) => this.#drained(report),
     };
     // A handler that comes after listen() starts the accepts then.
     EventEmitter.prototype.on.call(this, "newListener", (event: string | symbol) => {
@@ -153,7 +168,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     queueMicrotask(() => {
       if (this.#acceptor !== acceptor) return; // closed in between
       if (callback !== undefined) this.once("listening", callback);
-      this.#tell("listening");
+      this.#reporter.tell("listening");
       this.#startAccepting();
     });
     return this;
@@ -173,31 +188,17 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       throw new TypeError("This server is being iterated already; one consumer at a time");
     }
     this.#iterating = acceptor;
-    const sockets = this.#iterate(acceptor);
-    return {
-      next: () => sockets.next(),
-      return: () => {
-        this.#endIteration(acceptor); // a generator that was never asked would not run its own end
-        return sockets.return(undefined);
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    return iterateConnections(() => this.#next(acceptor), () => this.#endIteration(acceptor));
   }
 
-  async *#iterate(acceptor: Acceptor): AsyncGenerator<TCPSocket<State>, undefined> {
-    try {
-      for (;;) {
-        const transport = await acceptor.accept();
-        if (transport === undefined) return;
-        const socket = this.#take(transport);
-        if (socket === undefined) continue;
-        connectionOf(socket).startReading();
-        yield socket;
-      }
-    } finally {
-      this.#endIteration(acceptor);
+  async #next(acceptor: Acceptor): Promise<TCPSocket<State> | undefined> {
+    for (;;) {
+      const transport = await acceptor.accept();
+      if (transport === undefined) return undefined;
+      const socket = this.#take(transport);
+      if (socket === undefined) continue;
+      connectionOf(socket).startReading();
+      return socket;
     }
   }
 
@@ -254,44 +255,74 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     return this;
   }
 
+  /** Whether new connections are wanted: listening, and `close` was not called. For readiness probes. */
+  get ready(): boolean {
+    return this.listening && this.#closing === undefined;
+  }
+
   /**
-   * Stops accepting, emits `shutdown` on every socket, ends those without a `shutdown` listener once their queue is out,
-   * waits for the peers to end too, and destroys what is left after `drainMs`. Resolves when the last one is gone.
+   * Ends in order. `ready` is false at once; after `settleMs` the server stops accepting, emits `shutdown` on every socket
+   * and ends those without a `shutdown` listener, waits for the peers to end too, and destroys what is left `drainMs`
+   * later. Resolves with what became of them; a second call gives the same promise.
+   *
+   * A socket is ended once everything written is out, what was read has been handed over, and those who work on it are
+   * done: the promises that `onMessage` gave, and the loops over a socket or its `readable` that were handed bytes and
+   * have not asked for more. For other asynchronous work listen to `shutdown` and call `end()` yourself.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from "@verb/tcp";
+   *
+   * const app = createServer().listen(0, "127.0.0.1");
+   * const { ended, forced, unsentBytes, tookMs } = await app.close({ settleMs: 50, drainMs: 5_000 });
+   * console.log(`${ended} ended, ${forced} cut off, ${unsentBytes} bytes lost in ${tookMs} ms`);
+   * ```
    */
-  close(options: CloseOptions = {}): Promise<void> {
-    checkKeys("options", options, ["drainMs"]);
-    const drainMs = checkMs("drainMs", options.drainMs, 10_000);
-    return this.#closing ??= this.#drain(drainMs);
+  close(options: CloseOptions = {}): Promise<DrainReport> {
+    const resolved = resolveClose(options);
+    if (this.#closing === undefined) {
+      this.#closing = new Drain(this.#drainPort);
+      this.#closing.start(resolved);
+    }
+    return this.#closing.report;
   }
 
   /** The same as `close()`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /**
+   * Closes the server, as `close` does, at the first of these signals; at the second one everything is destroyed at once.
+   * Resolves when the server has closed, in whatever way: then the signals are nobody's again, and a program that has
+   * nothing else to do ends with 0. Throws a TypeError for a signal that cannot be heard, and if it was called already.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from "@verb/tcp";
+   *
+   * const app = createServer().listen(0, "127.0.0.1");
+   * const closed = app.closeOnSignals({ settleMs: 5_000, drainMs: 20_000 });
+   * void app.close(); // here no signal will come
+   * console.log(await closed);
+   * ```
+   */
+  closeOnSignals(options: CloseOnSignalsOptions = {}): Promise<DrainReport> {
+    if (this.#signals !== undefined) throw new TypeError("closeOnSignals was called already; once is enough");
+    this.#signals = new SignalWatch(this, options);
+    return this.#signals.report;
   }
 
   /** Stops accepting and destroys every connection now. */
   destroy(): this {
-    this.#stopListening();
-    for (const socket of [...this.#sockets]) connectionOf(socket).destroy(undefined, "shutdown");
-    void this.close();
+    (this.#closing ??= new Drain(this.#drainPort)).force();
     return this;
   }
 
-  async #drain(drainMs: number): Promise<void> {
-    this.#stopListening();
-    const leaving = [...this.#sockets];
-    for (const socket of leaving) {
-      const connection = connectionOf(socket);
-      const handled = socket.listenerCount("shutdown") > 0;
-      connection.emit("shutdown");
-      if (!handled) connection.endForShutdown();
-    }
-    const timer = setTimeout(() => {
-      for (const socket of leaving) connectionOf(socket).destroy(undefined, "shutdown");
-    }, drainMs);
-    await Promise.all(leaving.map((socket) => socket.closed));
-    clearTimeout(timer);
-    this.#tell("close");
+  #drained(report: DrainReport): void {
+    this.#signals?.stop(report);
+    this.#signals = undefined;
+    this.#reporter.tell("close");
   }
 
   #stopListening(): void {
@@ -335,7 +366,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     if (this.#sockets.full) {
       const { address, port } = endpointOf(transport.remoteAddr);
       transport.close();
-      this.#tell("drop", { remoteAddress: address, remotePort: port });
+      this.#reporter.tell("drop", { remoteAddress: address, remotePort: port });
       return undefined;
     }
     this.#counters.accepted++;
@@ -346,44 +377,12 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   #acceptFailed(error: unknown, verdict: AcceptVerdict): void {
     this.#counters.acceptErrors++;
-    if (verdict === "unknown") this.#report(systemError(error, { syscall: "accept" }));
+    if (verdict === "unknown") this.#reporter.report(systemError(error, { syscall: "accept" }));
   }
 
   #connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void {
     this.#counters.count(receipt);
     this.#sockets.remove(face as TCPSocket<State>);
-  }
-
-  #connectionFailed(error: Error, socket: TCPSocket<State>): void {
-    if (this.listenerCount("error") > 0) this.#report(error, socket);
-  }
-
-  #handlerFailed(error: Error, socket: TCPSocket<State>): void {
-    this.#report(error, socket);
-  }
-
-  /** To `onError`; without one, or when that throws too, printed once: the only thing this library ever prints. */
-  #report(error: Error, socket?: TCPSocket<State>, toHandlers = true): void {
-    let unheard = error;
-    try {
-      if (toHandlers && this.listenerCount("error") > 0) {
-        this.emit("error", error, socket);
-        return;
-      }
-    } catch (thrown) {
-      unheard = asError(thrown);
-    }
-    // deno-lint-ignore no-console -- see above
-    console.error(unheard);
-  }
-
-  /** Calls listeners that have no say in what comes next. */
-  #tell(event: "listening" | "drop" | "close", ...args: unknown[]): void {
-    try {
-      (this.emit as (event: string, ...args: unknown[]) => boolean).call(this, event, ...args);
-    } catch (thrown) {
-      this.#report(asError(thrown));
-    }
   }
 
   static {
@@ -392,7 +391,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       value(this: TcpServer, thrown: unknown, event: string, socket?: TCPSocket) {
         if (event === "connection" && socket !== undefined) connectionOf(socket).handlerThrew(thrown);
         // An onError that fails itself has nobody left to tell.
-        else this.#report(asError(thrown), undefined, event !== "error");
+        else this.#reporter.report(asError(thrown), undefined, event !== "error");
       },
     });
   }

@@ -36,13 +36,3 @@ export interface ServerAddress {
   /** `"IPv4"` or `"IPv6"`. */
   readonly family: "IPv4" | "IPv6";
 }
-
-/** How long `close` waits. */
-export interface CloseOptions {
-  /**
-   * Milliseconds after which connections that are still open are destroyed.
-   *
-   * @default {10_000}
-   */
-  drainMs?: number;
-}

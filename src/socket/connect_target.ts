@@ -18,9 +18,8 @@ export interface ConnectOptions {
   /** Path of a unix socket, instead of `port`. Needs `--allow-read` and `--allow-write` for it. */
   path?: string;
   /**
-   * Longest wait for the connection in milliseconds, then `ETIMEDOUT`. `0` waits as long as the kernel does.
-   *
-   * @default {0}
+   * Longest wait for the connection in milliseconds, then `ETIMEDOUT`; `deadlines.connectMs` where left out. `0` waits
+   * as long as the kernel does.
    */
   timeoutMs?: number;
   /** Gives up connecting; the error is the signal's own reason. Once connected it has no effect. */
@@ -30,7 +29,8 @@ export interface ConnectOptions {
 /** A connect request, checked. */
 export interface ConnectRequest {
   readonly target: Target;
-  readonly timeoutMs: number;
+  /** Undefined: as the socket's `deadlines.connectMs` says. */
+  readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -45,7 +45,7 @@ export function resolveConnect(options: ConnectOptions, known: readonly string[]
   const path = checkString("path", options.path);
   const host = checkString("host", options.host) ?? checkString("hostname", options.hostname);
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid("signal", "an AbortSignal", signal);
-  const timeoutMs = checkMs("timeoutMs", options.timeoutMs, 0);
+  const timeoutMs = options.timeoutMs === undefined ? undefined : checkMs("timeoutMs", options.timeoutMs, 0);
   if (path !== undefined) {
     if (port !== undefined || host !== undefined) throw new TypeError('Option "path" excludes "port" and "host"');
     return { target: { path }, timeoutMs, signal };

@@ -8,11 +8,10 @@ import { asError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
 import type { CloseReason, CloseReceipt } from "../observe/close_receipt.ts";
-import { enterFlushWatch, flushEnded, Flushing, flushStarted, leaveFlushWatch } from "./flush_watch.ts";
+import { enterFlushWatch, flushEnded, leaveFlushWatch } from "./flush_watch.ts";
 import { announceEnd, type Audience } from "./announce_end.ts";
 import type { ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
 import { endGuarded, takeGuarded } from "./guarded_consumer.ts";
-import type { IdleTimer } from "./idle_timer.ts";
 import { canWrite, type LifecycleEvent, type LifecycleState, step } from "./lifecycle.ts";
 import {
   claimedError,
@@ -26,30 +25,23 @@ import {
 } from "./endings.ts";
 import { ReadLoop, type ReadPort, type Taken } from "./read_loop.ts";
 import type { SocketSettings } from "./settings.ts";
+import { Traffic } from "./traffic.ts";
 import { type WriteCallback, WriteQueue, type WriteQueuePort } from "./write_queue.ts";
 
 /** Engine of one socket; see the module's comment. */
-export class Connection extends Flushing implements WriteQueuePort, ReadPort {
+export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   state: LifecycleState = "idle";
   transport: Transport | undefined;
   consumer: ReadConsumer | undefined;
-  readonly queue: WriteQueue = new WriteQueue(this);
+  override readonly queue: WriteQueue = new WriteQueue(this);
   readonly reader: ReadLoop = new ReadLoop(this);
   readonly settings: SocketSettings;
   readonly face: ConnectionFace;
   readonly host: SocketHost | undefined;
   allowHalfOpen: boolean;
-  bytesRead = 0;
-  /** When the connection was made, in whole milliseconds of `performance.now()`: whole ones need no box in memory. */
-  openedAt: number = Math.floor(performance.now());
-  /** When bytes last came or went, likewise. */
-  movedAt: number = this.openedAt;
   needDrain = false;
-  readEnded = false;
   writeFinished = false;
   receipt: CloseReceipt | undefined;
-  idle: IdleTimer | undefined;
-  writeEnded = false;
   /** Gives up a connect that is under way. */
   stopDialing: (() => void) | undefined;
   /** Whoever awaits the connection gets its error. */
@@ -59,10 +51,11 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
 
   // Whether the peer's FIN came before our end, for the reason and for the code of a late write.
   #peerEndedFirst = false;
-  // A data listener is running: its writes leave together right after it.
-  #inTurn = false;
-  #endWhenRead = false;
   #shutDown = false;
+  // How many work on accepted requests: the drain's end waits for them.
+  #working = 0;
+  // What was read before the shutdown is being handed over: an accepted request.
+  #handsOverLate = false;
   #endCallbacks: WriteCallback[] | undefined;
   // Callbacks of calls that came after the end and before `close`, which is the last.
   #lateCallbacks: (() => void)[] | undefined;
@@ -92,7 +85,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
       // The peer is gone already; the first read says so properly.
     }
     this.queue.open(transport);
-    this.touch();
+    this.startClocks(this.settings.deadlines);
     this.#step("connected");
   }
 
@@ -115,20 +108,35 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   }
 
   /**
-   * The server's end, not the user's: as `end()`, but only once a chunk that was read has been handed over. A handler
-   * that writes afterwards is told so and loses nothing but that write.
+   * The server's end, not the user's: as `end()`, but only once a chunk that was read has been handed over and those who
+   * work on what was read are done. A handler that writes afterwards is told so and loses nothing but that write.
    */
   endForShutdown(): void {
     this.#shutDown = true;
-    if (this.reader.held === undefined) this.end();
-    else this.#endWhenRead = true;
+    this.#endIfDone();
+  }
+
+  /** Somebody works on what was read. True if the drain waits for him: then he calls `workDone` once. */
+  workBegun(): boolean {
+    if (this.#shutDown && !this.#handsOverLate) return false;
+    this.#working++;
+    return true;
+  }
+
+  workDone(): void {
+    this.#working--;
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.#shutDown && this.#working === 0 && this.reader.held === undefined && canWrite(this.state)) this.end();
   }
 
   /**
    * Ends everything now. With `error`, `error` is emitted before `close`; `audience` says who else is told, because
    * somebody was told already.
    */
-  destroy(error?: Error, reason: CloseReason = reasonOf(error), audience: Audience = "all"): void {
+  override destroy(error?: Error, reason: CloseReason = reasonOf(error), audience: Audience = "all"): void {
     if (this.receipt !== undefined || (this.state === "closed" && error === undefined)) return;
     this.#finish(error, reason, audience);
   }
@@ -145,7 +153,10 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     if (next.action === "refuse") return;
     const before = this.state;
     this.state = next.state;
-    if (event === "localEnd") this.writeEnded = true;
+    if (event === "localEnd" && !this.writeEnded) {
+      this.writeEnded = true;
+      this.went();
+    }
     switch (next.action) {
       case "open+flushThenFin":
       case "flushThenFin":
@@ -192,7 +203,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     this.state = "closed";
     const { queue, transport } = this;
     const unsentBytes = queue.length;
-    this.idle?.clear();
+    this.stopClocks();
     this.reader.close();
     queue.close();
     if (transport !== undefined) {
@@ -252,7 +263,7 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
 
   /** Sees to it that what was queued leaves; gives what `write()` gives. */
   endWrite(): boolean {
-    if (!this.#inTurn) this.queue.schedule();
+    if (!this.inTurn) this.queue.schedule();
     if (this.queue.length < this.settings.highWaterMarkBytes) return true;
     this.needDrain = true;
     return false;
@@ -276,20 +287,9 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     if (this.queue.length > 0 || this.queue.hasCallbacks) this.queue.flush();
   }
 
-  flushing(): void {
-    if (!this.#inTurn) this.touch(); // in a turn the read has just done it
-    flushStarted(this, this.movedAt);
-  }
-
-  wrote(): void {
-    // A write that went through at once needs no second look at the clock.
-    if (this.queue.length === 0 && this.idle === undefined) return;
-    this.touch();
-    flushStarted(this, this.movedAt);
-  }
-
   flushed(): void {
     flushEnded(this);
+    this.paid();
     if (this.queue.length > 0) return; // corked
     if (this.needDrain) {
       this.needDrain = false;
@@ -334,22 +334,23 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
 
   deliver(chunk: Buffer, fresh: boolean): Taken {
     if (fresh) this.arrived(chunk.length);
-    if (this.consumer === undefined) return "hold";
-    this.#inTurn = true;
+    if (this.consumer === undefined) {
+      this.refused();
+      return "hold";
+    }
+    this.inTurn = true;
+    this.#handsOverLate = !fresh;
     const taken = takeGuarded(this, this.consumer, chunk);
     this.#flush();
-    this.#inTurn = false;
-    if (this.#endWhenRead && taken !== "hold") this.end();
+    this.inTurn = false;
+    this.#handsOverLate = false;
+    if (this.#shutDown && taken !== "hold") this.#endIfDone();
+    if (taken !== "go") this.refused();
     return taken;
   }
 
-  arrived(bytes: number): void {
-    this.bytesRead += bytes;
-    this.touch();
-  }
-
   peerEnded(): void {
-    this.touch();
+    this.came();
     this.#step("peerEnd");
   }
 
@@ -390,11 +391,5 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     queueMicrotask(() => {
       throw thrown;
     });
-  }
-
-  /** Something moved. */
-  touch(): void {
-    this.movedAt = Math.floor(performance.now());
-    if (this.idle?.fired === true) this.idle.rearm();
   }
 }

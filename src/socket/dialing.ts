@@ -9,7 +9,9 @@ import type { Connection } from "./connection.ts";
 
 /** Connects; success and failure come as the socket's events. */
 export function startDialing(connection: Connection, request: ConnectRequest): void {
-  const { target, timeoutMs, signal } = request;
+  const { target, signal } = request;
+  const timeoutMs = request.timeoutMs ?? connection.settings.connectMs;
+  const option = request.timeoutMs === undefined ? "deadlines.connectMs" : "timeoutMs";
   const attempt = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -31,7 +33,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
     timer = setTimeout(() => {
       const where = "path" in target ? target.path : `${target.host}:${target.port}`;
       fail(
-        new TcpError(`Cannot connect to ${where}: no answer within ${timeoutMs} ms`, {
+        new TcpError(`Cannot connect to ${where}: no answer within ${timeoutMs} ms (${option})`, {
           code: "ETIMEDOUT",
           syscall: "connect",
           ...("path" in target ? { address: target.path } : { address: target.host, port: target.port }),

@@ -12,6 +12,8 @@ export class SocketIteration implements ReadConsumer, AsyncIterableIterator<Buff
   readonly kind = "iteration";
   readonly #connection: Connection;
   #waiting: PromiseWithResolvers<IteratorResult<Buffer, undefined>>[] = [];
+  // A chunk was handed out and the next one not asked for: somebody works on it.
+  #working = false;
   #ended = false;
   #error: Error | undefined;
 
@@ -24,6 +26,10 @@ export class SocketIteration implements ReadConsumer, AsyncIterableIterator<Buff
       const error = this.#error;
       this.#error = undefined;
       return Promise.reject(error);
+    }
+    if (this.#working) {
+      this.#working = false;
+      this.#connection.workDone();
     }
     if (this.#ended || this.#connection.receipt !== undefined) return Promise.resolve(DONE);
     try {
@@ -51,6 +57,7 @@ export class SocketIteration implements ReadConsumer, AsyncIterableIterator<Buff
   take(chunk: Buffer): Taken {
     const waiter = this.#waiting.shift();
     if (waiter === undefined) return "hold";
+    this.#working ||= this.#connection.workBegun();
     waiter.resolve({ value: chunk, done: false });
     return "go";
   }

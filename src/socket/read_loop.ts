@@ -21,6 +21,8 @@ export interface ReadPort {
   deliver(chunk: Buffer, fresh: boolean): Taken;
   /** Bytes came behind a chunk that is held, and are held with it. */
   arrived(bytes: number): void;
+  /** Everything was taken, and reading goes on. */
+  reads(): void;
   /** When bytes last came, by `performance.now()`. */
   readonly movedAt: number;
   /** The peer's FIN. */
@@ -72,6 +74,11 @@ export class ReadLoop {
     this.#rest = undefined; // what was lent from it must not be given away, nor the other way round
   }
 
+  /** Whether nothing more is read because what came has not been taken. */
+  get refuses(): boolean {
+    return this.held !== undefined || this.#loan !== undefined;
+  }
+
   /** Starts reading. */
   open(transport: Transport): void {
     this.#transport = transport;
@@ -90,8 +97,9 @@ export class ReadLoop {
       // The delivery may have closed the socket.
       if (taken !== "go" || this.#transport === undefined) return;
     }
-    if (this.#ended) this.#end();
-    else if (!this.#running) void this.#run(this.#transport);
+    if (this.#ended) return this.#end();
+    this.#port.reads();
+    if (!this.#running) void this.#run(this.#transport);
   }
 
   /** That chunk was taken with "wait" and is not needed any more; goes on reading. Any other chunk changes nothing. */

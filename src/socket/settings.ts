@@ -1,6 +1,7 @@
 /** What every socket is set up with: checked once, frozen, shared by all sockets of a server. */
 
 import { checkBoolean, checkBound, checkKeys, checkMs } from "../base/check.ts";
+import { DEADLINE_KEYS, type DeadlineLimits, resolveDeadlines, type SocketDeadlines } from "./deadline_options.ts";
 
 /** How the connection itself behaves. */
 export interface TcpOptions {
@@ -56,17 +57,6 @@ export interface SocketLimits {
   highWaterMarkBytes?: number;
 }
 
-/** The waits of a socket that have an end. */
-export interface SocketDeadlines {
-  /**
-   * Longest time in milliseconds that written bytes may make no progress because the peer does not read. Then the
-   * socket is destroyed with `ETIMEDOUT`, reason `deadline:flush`. `0` is off.
-   *
-   * @default {60_000}
-   */
-  flushMs?: number;
-}
-
 /** How a client socket behaves; a server's sockets take the same from `withOptions`. */
 export interface TCPSocketOptions {
   /** The connection itself. */
@@ -89,7 +79,11 @@ export interface SocketSettings {
   readonly allowHalfOpen: boolean;
   readonly maxWriteQueueBytes: number;
   readonly highWaterMarkBytes: number;
+  readonly connectMs: number;
+  readonly handshakeMs: number;
   readonly flushMs: number;
+  /** Those that a timer of the socket looks after; undefined while all of them are off. */
+  readonly deadlines: DeadlineLimits | undefined;
 }
 
 /** The names that {@link TcpOptions} knows. */
@@ -100,9 +94,6 @@ export const TCP_KEYS: readonly string[] = [
   "timeout",
   "allowHalfOpen",
 ];
-/** The names that {@link SocketDeadlines} knows. */
-export const DEADLINE_KEYS: readonly string[] = ["flushMs"];
-
 /** The names that {@link SocketLimits} knows. */
 export const SOCKET_LIMIT_KEYS: readonly string[] = ["maxWriteQueueBytes", "highWaterMarkBytes"];
 
@@ -112,10 +103,11 @@ export function resolveSocketSettings(
   limits: SocketLimits | undefined,
   deadlines: SocketDeadlines | undefined,
   limitKeys: readonly string[] = SOCKET_LIMIT_KEYS,
+  deadlineKeys: readonly string[] = DEADLINE_KEYS,
 ): SocketSettings {
   checkKeys("tcp", tcp, TCP_KEYS);
   checkKeys("limits", limits, limitKeys);
-  checkKeys("deadlines", deadlines, DEADLINE_KEYS);
+  const { watched, ...waits } = resolveDeadlines(deadlines, deadlineKeys);
   return Object.freeze({
     noDelay: checkBoolean("tcp.noDelay", tcp?.noDelay, true),
     keepAlive: checkBoolean("tcp.keepAlive", tcp?.keepAlive, true),
@@ -124,6 +116,7 @@ export function resolveSocketSettings(
     allowHalfOpen: checkBoolean("tcp.allowHalfOpen", tcp?.allowHalfOpen, false),
     maxWriteQueueBytes: checkBound("limits.maxWriteQueueBytes", limits?.maxWriteQueueBytes, 16_777_216, 1),
     highWaterMarkBytes: checkBound("limits.highWaterMarkBytes", limits?.highWaterMarkBytes, 65_536, 1),
-    flushMs: checkMs("deadlines.flushMs", deadlines?.flushMs, 60_000) || Infinity,
+    ...waits,
+    deadlines: watched,
   });
 }

@@ -65,12 +65,12 @@ export abstract class SocketFacts extends SocketEmitter {
     return this.#local.family;
   }
 
-  /** When the object was made (a server's socket: when it was accepted), by `Date.now()`. */
+  /** When the connection was made (a server's socket: when it was accepted), by `Date.now()`. */
   get connectedAt(): number {
     return Math.round(performance.timeOrigin + this.#connection.openedAt);
   }
 
-  /** When bytes last came or were sent, by `Date.now()`. */
+  /** When bytes, or the end of either side, last came or were sent, by `Date.now()`. */
   get lastActivity(): number {
     return Math.round(Date.now() - performance.now() + this.#connection.movedAt);
   }

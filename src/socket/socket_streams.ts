@@ -16,6 +16,8 @@ class StreamReader implements ReadConsumer {
   // The chunk in hand, and what a BYOB read had no room for.
   #loan: Buffer | undefined;
   #left: Buffer | undefined;
+  // Bytes were handed out and no more asked for: somebody works on them.
+  #working = false;
   #over = false;
 
   constructor(connection: Connection) {
@@ -24,6 +26,10 @@ class StreamReader implements ReadConsumer {
 
   pull(controller: ReadableByteStreamController): void {
     this.#controller = controller;
+    if (this.#working) {
+      this.#working = false;
+      this.#connection.workDone();
+    }
     const { receipt, readEnded } = this.#connection;
     if (receipt !== undefined || readEnded) {
       this.#finish(receipt === undefined || readEnded ? undefined : receipt.error ?? destroyedError("read"));
@@ -44,6 +50,8 @@ class StreamReader implements ReadConsumer {
   /** Stops reading; the kernel holds back the peer. */
   cancel(): void {
     this.#over = true;
+    if (this.#working) this.#connection.workDone();
+    this.#working = false;
   }
 
   take(chunk: Buffer): Taken {
@@ -56,6 +64,7 @@ class StreamReader implements ReadConsumer {
   /** Gives the stream as much of the chunk as it has room for; the rest waits for the next read. */
   #hand(chunk: Buffer): Taken {
     const controller = this.#controller!; // pulled, so there is one
+    this.#working ||= this.#connection.workBegun();
     const request = controller.byobRequest;
     const view = request?.view ?? undefined;
     if (request === null || view === undefined) {

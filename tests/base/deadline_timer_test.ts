@@ -178,3 +178,29 @@ Deno.test({
     assertEquals(code, 0);
   },
 });
+
+unit("DeadlineTimer that comes late gives everybody a turn before it looks", () => {
+  using time = new FakeTime();
+  const dueAt = performance.now() + 50;
+  const deadlines = [dueAt];
+  const { timer, found, looks } = watch(deadlines);
+  timer.lookBy(dueAt);
+  time.standStill(10_000);
+  time.tick(0); // the timer comes now, before what has come meanwhile is read
+  assertEquals([found, looks()], [[], 0]);
+  deadlines[0] = performance.now() + 50; // it is read
+  time.tick(49);
+  assertEquals(found, []);
+});
+
+unit("DeadlineTimer that comes late looks after one turn, even if that is late, too", () => {
+  using time = new FakeTime();
+  const dueAt = performance.now() + 50;
+  const { timer, found } = watch([dueAt]);
+  timer.lookBy(dueAt);
+  time.standStill(10_000);
+  time.tick(0);
+  time.standStill(10_000);
+  time.tick(0);
+  assertEquals(found, [dueAt]);
+});

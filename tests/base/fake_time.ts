@@ -53,6 +53,11 @@ export class FakeTime implements Disposable {
     this.#advanceTo(end);
   }
 
+  /** Lets time pass while the process stands still: what is due runs late, in the next `tick`. */
+  standStill(ms: number): void {
+    this.#advanceTo(this.#monotonicMs + ms);
+  }
+
   /** Sets the system's clock forward, or back, while no time passes. */
   stepClock(ms: number): void {
     this.#wallMs += ms;

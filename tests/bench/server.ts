@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a command line
 /**
- * The servers that are measured: `deno run --allow-net tests/bench/server.ts MODE PORT`, for a load generator that speaks
+ * The servers that are measured: `deno run --allow-net tests/bench/server.ts MODE PORT [deadlines]`, for a load generator that speaks
  * the mode's protocol.
  */
 
@@ -29,14 +29,24 @@ const modes: Record<string, (socket: TCPSocket) => void> = {
   },
 };
 
-const [mode = "", port = ""] = Deno.args;
+const [mode = "", port = "", extra] = Deno.args;
+// All of them on, and none of them near: what they cost is what traffic pays.
+const deadlines = extra !== "deadlines" ? {} : {
+  firstByteMs: 60_000,
+  frameMs: 60_000,
+  idleMs: 60_000,
+  idleReadMs: 60_000,
+  idleWriteMs: 60_000,
+  lifetimeMs: 600_000,
+  rate: { bytesPerSecond: 1 },
+};
 const limits = { maxConnections: 20_000 };
 const handler = modes[mode];
 if (mode === "chat") {
   createChatServer({ limits }).app.listen(Number(port), "127.0.0.1");
 } else if (handler !== undefined) {
-  createServer(ServerProtocol.TCP, { limits }).onConnection(handler).listen(Number(port), "127.0.0.1");
+  createServer(ServerProtocol.TCP, { limits, deadlines }).onConnection(handler).listen(Number(port), "127.0.0.1");
 } else {
-  console.error(`usage: server.ts ${Object.keys(modes).join("|")}|chat PORT`);
+  console.error(`usage: server.ts ${Object.keys(modes).join("|")}|chat PORT [deadlines]`);
   Deno.exit(2);
 }

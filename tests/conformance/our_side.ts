@@ -15,6 +15,6 @@ export const ourSide: Side = {
     app.listen(0, "127.0.0.1");
     const address = app.address();
     if (address === null) throw new Error("The server does not listen");
-    return Promise.resolve({ port: address.port, close: () => app.destroy().close() });
+    return Promise.resolve({ port: address.port, close: async () => void await app.destroy().close() });
   },
 };

@@ -66,7 +66,12 @@ export class Program implements AsyncDisposable {
 
   /** Presses Ctrl-C. */
   interrupt(): void {
-    this.#child.kill("SIGINT");
+    this.signal("SIGINT");
+  }
+
+  /** Sends it a signal. */
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
   }
 
   /** Waits for its end. */

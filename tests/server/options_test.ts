@@ -87,7 +87,12 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
   [{ tcp: { timeout: -1 } }, RangeError, 'Option "tcp.timeout" must be from 0 to 2147483647 milliseconds; it is -1'],
   [{ tcp: [] }, TypeError, 'Option "tcp" must be an object; it is an array'],
   [{ tcp: null }, TypeError, 'Option "tcp" must be an object; it is null'],
-  [{ deadlines: { idleMS: 5 } }, TypeError, 'Option "deadlines.idleMS" is unknown; "deadlines" takes flushMs'],
+  [
+    { deadlines: { idleMS: 5 } },
+    TypeError,
+    'Option "deadlines.idleMS" is unknown; "deadlines" takes connectMs, handshakeMs, firstByteMs, frameMs, idleMs, ' +
+    "idleReadMs, idleWriteMs, rate, flushMs, lifetimeMs",
+  ],
   [
     { prot: 5 },
     TypeError,

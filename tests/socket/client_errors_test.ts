@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { once } from "node:events";
-import { connect, createServer, TcpError, TCPSocket } from "../../mod.ts";
+import { type ClientOptions, connect, createServer, TcpError, TCPSocket } from "../../mod.ts";
 import { runModule } from "../support/child.ts";
 
 /** A port of loopback on which nobody listens. */
@@ -46,26 +46,37 @@ Deno.test("a signal has no effect once the socket is connected", async () => {
   assertEquals((await Array.fromAsync(client, String)).join(""), "fine");
 });
 
-Deno.test("connect() gives up after timeoutMs with ETIMEDOUT, reason deadline:connect", async () => {
+for (
+  const [name, options] of [
+    ["timeoutMs", { timeoutMs: 100 }],
+    ["deadlines.connectMs", { deadlines: { connectMs: 100 } }],
+    ["timeoutMs, which goes before deadlines.connectMs,", { timeoutMs: 100, deadlines: { connectMs: 60_000 } }],
+  ] as const
+) {
+  Deno.test(`connect() gives up after ${name} with ETIMEDOUT, reason deadline:connect`, () => givesUp(options, name));
+}
+
+async function givesUp(options: Partial<ClientOptions>, name: string): Promise<void> {
   // A listener whose backlog is full does not answer the handshake.
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1", tcpBacklog: 1 });
   const { port } = listener.addr;
   const filling = Array.from({ length: 4 }, () => new TCPSocket().on("error", () => {}).connect(port, "127.0.0.1"));
   let error: unknown;
   while (error === undefined) {
-    const socket = new TCPSocket().on("error", (failure) => error = failure);
+    const { timeoutMs, ...rest } = options;
+    const socket = new TCPSocket(rest).on("error", (failure) => error = failure);
     filling.push(socket);
-    socket.connect({ port, host: "127.0.0.1", timeoutMs: 100 });
+    socket.connect({ port, host: "127.0.0.1", ...(timeoutMs === undefined ? {} : { timeoutMs }) });
     await Promise.race([once(socket, "connect"), once(socket, "close")]).catch(() => {});
     if (socket.destroyed) assertEquals((await socket.closed).reason, "deadline:connect");
   }
   assert(error instanceof TcpError);
   assertEquals(error.code, "ETIMEDOUT");
-  assertMatch(error.message, new RegExp(`127\\.0\\.0\\.1:${port}.*100 ms`));
+  assertMatch(error.message, new RegExp(`127\\.0\\.0\\.1:${port}.*100 ms \\(${name.split(",")[0]}\\)`));
   for (const socket of filling) socket.destroy();
   await Promise.all(filling.map((socket) => socket.closed));
   listener.close();
-});
+}
 
 Deno.test("destroying a socket that is connecting ends it and leaves nothing open", async () => {
   await using app = createServer().onConnection(() => {}).listen(0, "127.0.0.1");

@@ -7,7 +7,7 @@ function unit(name: string, fn: () => void): void {
 }
 
 const listener = () => {};
-const request = (target: Target, timeoutMs = 0) => ({ target, timeoutMs, signal: undefined });
+const request = (target: Target, timeoutMs?: number) => ({ target, timeoutMs, signal: undefined });
 
 const FORMS: [what: string, args: unknown[], target: Target, called: boolean][] = [
   ["port", [80], { host: "localhost", port: 80 }, false],

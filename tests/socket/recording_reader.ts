@@ -13,6 +13,8 @@ export class RecordingReader implements ReadPort {
   readonly taken: Uint8Array[] = [];
   /** Bytes that came behind a held chunk. */
   arrivedBytes = 0;
+  /** How often reading went on after a pause. */
+  resumed = 0;
   /** When bytes last came, for the size of the next buffer. */
   movedAt = 0;
   /** What to say to a chunk. */
@@ -28,6 +30,10 @@ export class RecordingReader implements ReadPort {
 
   arrived(bytes: number): void {
     this.arrivedBytes += bytes;
+  }
+
+  reads(): void {
+    this.resumed++;
   }
 
   peerEnded(): void {

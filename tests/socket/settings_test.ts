@@ -18,6 +18,9 @@ unit("resolveSocketSettings() has the documented defaults", () => {
     maxWriteQueueBytes: 16 * 1_024 * 1_024,
     highWaterMarkBytes: 64 * 1_024,
     flushMs: 60_000,
+    connectMs: 0,
+    handshakeMs: 10_000,
+    deadlines: undefined,
   });
 });
 
@@ -25,7 +28,18 @@ unit("resolveSocketSettings() takes every option", () => {
   const settings = resolveSocketSettings(
     { noDelay: false, keepAlive: false, keepAliveInitialDelay: 5, timeout: 1_000, allowHalfOpen: true },
     { maxWriteQueueBytes: 100, highWaterMarkBytes: 10 },
-    { flushMs: 50 },
+    {
+      connectMs: 1,
+      handshakeMs: 2,
+      firstByteMs: 3,
+      frameMs: 4,
+      idleMs: 5,
+      idleReadMs: 6,
+      idleWriteMs: 7,
+      rate: { bytesPerSecond: 8, graceMs: 9 },
+      flushMs: 50,
+      lifetimeMs: 10,
+    },
   );
   assertEquals(settings, {
     noDelay: false,
@@ -36,6 +50,18 @@ unit("resolveSocketSettings() takes every option", () => {
     maxWriteQueueBytes: 100,
     highWaterMarkBytes: 10,
     flushMs: 50,
+    connectMs: 1,
+    handshakeMs: 2,
+    deadlines: {
+      firstByteMs: 3,
+      frameMs: 4,
+      idleMs: 5,
+      idleReadMs: 6,
+      idleWriteMs: 7,
+      bytesPerSecond: 8,
+      graceMs: 9,
+      lifetimeMs: 10,
+    },
   });
 });
 
@@ -61,6 +87,7 @@ unit("resolveSocketSettings() gives a frozen record that does not follow the cal
   assert(Object.isFrozen(settings));
 });
 
+const FROM_0 = "must be an integer from 0 to 9007199254740991";
 const INTEGER = "must be an integer from 1 to 9007199254740991";
 const MS = "must be from 0 to 2147483647 milliseconds";
 
@@ -89,7 +116,23 @@ const BAD: [group: 0 | 1 | 2, options: unknown, message: string][] = [
   [1, [], 'Option "limits" must be an object; it is an array'],
   [2, { flushMs: -1 }, `Option "deadlines.flushMs" ${MS}; it is -1`],
   [2, { flushMs: Infinity }, `Option "deadlines.flushMs" ${MS}; it is Infinity`],
-  [2, { flush: 5 }, 'Option "deadlines.flush" is unknown; "deadlines" takes flushMs'],
+  [
+    2,
+    { flush: 5 },
+    'Option "deadlines.flush" is unknown; "deadlines" takes connectMs, handshakeMs, firstByteMs, frameMs, idleMs, ' +
+    "idleReadMs, idleWriteMs, rate, flushMs, lifetimeMs",
+  ],
+  [2, { idleReadMs: "1m" }, 'Option "deadlines.idleReadMs" must be a number of milliseconds; it is "1m"'],
+  [2, { lifetimeMs: 2 ** 31 }, `Option "deadlines.lifetimeMs" ${MS}; it is 2147483648`],
+  [2, { rate: 5 }, 'Option "deadlines.rate" must be an object; it is 5'],
+  [2, { rate: {} }, `Option "deadlines.rate.bytesPerSecond" ${FROM_0}; it is undefined`],
+  [2, { rate: { bytesPerSecond: -1 } }, `Option "deadlines.rate.bytesPerSecond" ${FROM_0}; it is -1`],
+  [2, { rate: { bytesPerSecond: 1, graceMs: -1 } }, `Option "deadlines.rate.graceMs" ${MS}; it is -1`],
+  [
+    2,
+    { rate: { bytesPerMinute: 1 } },
+    'Option "deadlines.rate.bytesPerMinute" is unknown; "deadlines.rate" takes bytesPerSecond, graceMs',
+  ],
   [2, null, 'Option "deadlines" must be an object; it is null'],
 ];
 
@@ -108,4 +151,24 @@ unit("resolveSocketSettings() knows the names a server adds to limits", () => {
   ]);
   assert(typeof settings === "object" && settings !== null && "highWaterMarkBytes" in settings);
   assertEquals(settings.highWaterMarkBytes, 7);
+});
+
+const ON: Record<string, unknown> = {
+  firstByteMs: 1,
+  frameMs: 1,
+  idleMs: 1,
+  idleReadMs: 1,
+  idleWriteMs: 1,
+  lifetimeMs: 1,
+  rate: { bytesPerSecond: 1 },
+};
+for (const [name, value] of Object.entries(ON)) {
+  unit(`resolveSocketSettings() wants a watch where ${name} is on`, () => {
+    assert(resolveSocketSettings(undefined, undefined, { [name]: value }).deadlines !== undefined);
+  });
+}
+
+unit("resolveSocketSettings() wants no watch for the deadlines that it does not look after", () => {
+  const deadlines = { connectMs: 5, handshakeMs: 5, flushMs: 5, rate: { bytesPerSecond: 0 }, idleMs: 0 };
+  assertEquals(resolveSocketSettings(undefined, undefined, deadlines).deadlines, undefined);
 });

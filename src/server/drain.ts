@@ -1,0 +1,117 @@
+/** The orderly end of a server: readiness off, no more accepts, `shutdown`, the peers' own ends, and force at last. */
+
+import { checkKeys, checkMs } from "../base/check.ts";
+import { connectionOf } from "../socket/socket_facts.ts";
+import type { TCPSocket } from "../socket/tcp_socket.ts";
+
+/** How long `close` waits. */
+export interface CloseOptions {
+  /**
+   * Milliseconds for which the server still accepts after `app.ready` has become false, because load balancers take their
+   * time to notice. A server that does not listen waits for nothing.
+   *
+   * @default {0}
+   */
+  settleMs?: number;
+  /**
+   * Milliseconds after which connections that are still open are destroyed.
+   *
+   * @default {10_000}
+   */
+  drainMs?: number;
+}
+
+/** How the connections of a server ended that were open at `shutdown`. */
+export interface DrainReport {
+  /** Those that ended by themselves, whatever their receipts say. */
+  readonly ended: number;
+  /** Those that were destroyed, because `drainMs` was over or by `destroy()`; their receipts say `shutdown`. */
+  readonly forced: number;
+  /** Bytes written to all of them that the kernel did not take any more. */
+  readonly unsentBytes: number;
+  /** Milliseconds from the call of `close` to the end of the last one. */
+  readonly tookMs: number;
+}
+
+/** {@link CloseOptions}, checked. */
+export type ResolvedCloseOptions = Readonly<Required<CloseOptions>>;
+
+/** The names that {@link CloseOptions} knows. */
+export const CLOSE_KEYS: readonly string[] = ["settleMs", "drainMs"];
+
+/** Checks the options and fills in the defaults. */
+export function resolveClose(options: CloseOptions, known: readonly string[] = CLOSE_KEYS): ResolvedCloseOptions {
+  checkKeys("options", options, known);
+  return {
+    settleMs: checkMs("settleMs", options.settleMs, 0),
+    drainMs: checkMs("drainMs", options.drainMs, 10_000),
+  };
+}
+
+/** The server, as its drain sees it. */
+export interface DrainPort {
+  listening(): boolean;
+  /** Stops accepting for good and gives the sockets that are open. */
+  stopAccepting(): TCPSocket[];
+  /** The last socket is gone. */
+  drained(report: DrainReport): void;
+}
+
+/** One drain of one server. */
+export class Drain {
+  /** When it is over. Never rejects. */
+  readonly report: Promise<DrainReport>;
+  readonly #port: DrainPort;
+  readonly #startedAt = performance.now();
+  readonly #over = Promise.withResolvers<DrainReport>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  // The sockets that were open when accepting stopped.
+  #leaving: TCPSocket[] | undefined;
+
+  constructor(port: DrainPort) {
+    this.#port = port;
+    this.report = this.#over.promise;
+  }
+
+  /** Begins. Apart from the constructor, because a `shutdown` listener may ask for the report. */
+  start({ settleMs, drainMs }: ResolvedCloseOptions): void {
+    if (settleMs === 0 || !this.#port.listening()) this.#shutDown(drainMs);
+    else this.#timer = setTimeout(() => this.#shutDown(drainMs), settleMs);
+  }
+
+  /** Destroys what is left now. */
+  force(): void {
+    clearTimeout(this.#timer);
+    const first = this.#leaving === undefined;
+    this.#leaving ??= this.#port.stopAccepting();
+    for (const socket of this.#leaving) connectionOf(socket).destroy(undefined, "shutdown");
+    if (first) void this.#finish(this.#leaving);
+  }
+
+  #shutDown(drainMs: number): void {
+    const leaving = this.#leaving = this.#port.stopAccepting();
+    this.#timer = setTimeout(() => this.force(), drainMs);
+    for (const socket of leaving) {
+      if (socket.destroyed) continue; // by the listener of another one
+      const connection = connectionOf(socket);
+      const handled = socket.listenerCount("shutdown") > 0;
+      connection.emit("shutdown");
+      if (!handled) connection.endForShutdown();
+    }
+    void this.#finish(leaving);
+  }
+
+  async #finish(leaving: readonly TCPSocket[]): Promise<void> {
+    const receipts = await Promise.all(leaving.map((socket) => socket.closed));
+    clearTimeout(this.#timer);
+    const forced = receipts.filter(({ reason }) => reason === "shutdown").length;
+    const report: DrainReport = Object.freeze({
+      ended: receipts.length - forced,
+      forced,
+      unsentBytes: receipts.reduce((sum, { unsentBytes }) => sum + unsentBytes, 0),
+      tookMs: Math.round(performance.now() - this.#startedAt),
+    });
+    this.#port.drained(report);
+    this.#over.resolve(report);
+  }
+}

@@ -1,0 +1,161 @@
+/** The waits of a socket that have an end: what users say, checked. */
+
+import { checkInteger, checkKeys, checkMs, invalid } from "../base/check.ts";
+
+/** The least that a peer has to achieve while it owes something. */
+export interface RateDeadline {
+  /**
+   * Bytes a second: what a peer must send while it owes the rest of a frame, or read while it is owed data, on average
+   * since that began.
+   */
+  bytesPerSecond: number;
+  /**
+   * Milliseconds before the average counts. The kernel takes some hundred KiB ahead of the peer, in lumps; be generous
+   * where you send much.
+   *
+   * @default {10_000}
+   */
+  graceMs?: number;
+}
+
+/**
+ * The waits of a socket that have an end. Each destroys the socket with a `TcpError`, code `ETIMEDOUT`, whose message
+ * names the option; the receipt's reason is `deadline:` and the wait. All are in milliseconds, and `0` is off.
+ *
+ * While it is us who refuse to read (paused, or the reader is busy), the peer is not blamed: `idleReadMs`, `frameMs` and
+ * `rate` stand still.
+ */
+export interface SocketDeadlines {
+  /**
+   * Longest wait for a connection (clients only); the same as `timeoutMs` of `connect`, which goes before it. Reason
+   * `deadline:connect`.
+   *
+   * @default {0}
+   */
+  connectMs?: number;
+  /**
+   * Longest TLS handshake. Reason `deadline:handshake`.
+   *
+   * @default {10_000}
+   */
+  handshakeMs?: number;
+  /**
+   * Longest time from the start of the connection to the peer's first byte. Reason `deadline:firstByte`.
+   *
+   * @default {0}
+   */
+  firstByteMs?: number;
+  /**
+   * Longest time from the first byte of a frame to its last, for sockets read by a `MessageProtocol` or `framed`: against peers
+   * that send a byte a minute. Reason `deadline:frame`.
+   *
+   * @default {0}
+   */
+  frameMs?: number;
+  /**
+   * Longest silence in both directions. Reason `deadline:idle`.
+   *
+   * @default {0}
+   */
+  idleMs?: number;
+  /**
+   * Longest silence of the peer; our own writes do not count as its life. Reason `deadline:idle`.
+   *
+   * @default {0}
+   */
+  idleReadMs?: number;
+  /**
+   * Longest time in which nothing of ours leaves. Reason `deadline:idle`.
+   *
+   * @default {0}
+   */
+  idleWriteMs?: number;
+  /** The least a peer may send while it owes the rest of a frame, or read while we owe it data. Reason `deadline:rate`. */
+  rate?: RateDeadline;
+  /**
+   * Longest time that written bytes may make no progress because the peer does not read. Reason `deadline:flush`.
+   *
+   * @default {60_000}
+   */
+  flushMs?: number;
+  /**
+   * Longest life of the connection. It is destroyed then, whatever it does: for an orderly end call `end()` yourself
+   * before that. Reason `deadline:lifetime`.
+   *
+   * @default {0}
+   */
+  lifetimeMs?: number;
+}
+
+/** The names that {@link SocketDeadlines} knows. */
+export const DEADLINE_KEYS: readonly string[] = [
+  "connectMs",
+  "handshakeMs",
+  "firstByteMs",
+  "frameMs",
+  "idleMs",
+  "idleReadMs",
+  "idleWriteMs",
+  "rate",
+  "flushMs",
+  "lifetimeMs",
+];
+
+/** The deadlines that one timer per socket looks after; Infinity is off. */
+export interface DeadlineLimits {
+  readonly firstByteMs: number;
+  readonly frameMs: number;
+  readonly idleMs: number;
+  readonly idleReadMs: number;
+  readonly idleWriteMs: number;
+  readonly lifetimeMs: number;
+  /** 0 is off. */
+  readonly bytesPerSecond: number;
+  readonly graceMs: number;
+}
+
+/** Everything resolved; 0 is off unless said otherwise. */
+export interface ResolvedDeadlines {
+  readonly connectMs: number;
+  readonly handshakeMs: number;
+  /** Infinity is off. */
+  readonly flushMs: number;
+  /** Undefined while all of them are off: then a socket needs no timer. */
+  readonly watched: DeadlineLimits | undefined;
+}
+
+/** Checks the group and fills in the defaults. */
+export function resolveDeadlines(given: SocketDeadlines | undefined, known = DEADLINE_KEYS): ResolvedDeadlines {
+  checkKeys("deadlines", given, known);
+  const ms = (name: Exclude<keyof SocketDeadlines, "rate">, fallback = 0) =>
+    checkMs(`deadlines.${name}`, given?.[name], fallback);
+  const limits: DeadlineLimits = Object.freeze({
+    firstByteMs: ms("firstByteMs") || Infinity,
+    frameMs: ms("frameMs") || Infinity,
+    idleMs: ms("idleMs") || Infinity,
+    idleReadMs: ms("idleReadMs") || Infinity,
+    idleWriteMs: ms("idleWriteMs") || Infinity,
+    lifetimeMs: ms("lifetimeMs") || Infinity,
+    ...resolveRate(given?.rate),
+  });
+  const { graceMs: _, bytesPerSecond, ...waits } = limits;
+  const watches = bytesPerSecond > 0 || Object.values(waits).some((wait) => wait < Infinity);
+  return {
+    connectMs: ms("connectMs"),
+    handshakeMs: ms("handshakeMs", 10_000),
+    flushMs: ms("flushMs", 60_000) || Infinity,
+    watched: watches ? limits : undefined,
+  };
+}
+
+function resolveRate(rate: RateDeadline | undefined): { bytesPerSecond: number; graceMs: number } {
+  checkKeys("deadlines.rate", rate, ["bytesPerSecond", "graceMs"]);
+  const most = Number.MAX_SAFE_INTEGER;
+  if (rate !== undefined && rate.bytesPerSecond === undefined) {
+    throw invalid("deadlines.rate.bytesPerSecond", `an integer from 0 to ${most}`, undefined);
+  }
+  return {
+    bytesPerSecond: checkInteger("deadlines.rate.bytesPerSecond", rate?.bytesPerSecond, 0, 0, most),
+    graceMs: checkMs("deadlines.rate.graceMs", rate?.graceMs, 10_000),
+  };
+}

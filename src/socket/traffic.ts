@@ -1,0 +1,101 @@
+/** The numbers that traffic moves on one connection, and the clocks that look at them. */
+
+import type { CloseReason } from "../observe/close_receipt.ts";
+import type { DeadlineLimits } from "./deadline_options.ts";
+import { type DeadlineOwner, DeadlineWatch, type FrameClock } from "./deadlines.ts";
+import { Flushing, flushStarted } from "./flush_watch.ts";
+import type { IdleTimer } from "./idle_timer.ts";
+import type { WriteQueue } from "./write_queue.ts";
+
+/** What comes and goes, and when: in whole milliseconds of `performance.now()`, which need no box in memory. */
+export abstract class Traffic extends Flushing implements DeadlineOwner {
+  /** When the connection was made; for a client, when it was opened. */
+  openedAt: number = Math.floor(performance.now());
+  /** When bytes, or the peer's FIN, last came. */
+  readAt: number = this.openedAt;
+  /** When bytes last left, or our side was ended. */
+  wroteAt: number = this.openedAt;
+  bytesRead = 0;
+  readEnded = false;
+  writeEnded = false;
+  /** The timer of `setTimeout`. */
+  idle: IdleTimer | undefined;
+  abstract readonly queue: WriteQueue;
+  /** A data listener is running: its writes leave together right after it. */
+  protected inTurn = false;
+  // Only where a deadline is on.
+  #deadlines: DeadlineWatch | undefined;
+
+  abstract destroy(error: Error, reason: CloseReason): void;
+
+  /** When bytes last came or went. */
+  get movedAt(): number {
+    return Math.max(this.readAt, this.wroteAt);
+  }
+
+  get bytesSent(): number {
+    return this.queue.sentBytes;
+  }
+
+  /** Whoever cuts frames reports to it; undefined where no deadline is on. */
+  get frameClock(): FrameClock | undefined {
+    return this.#deadlines;
+  }
+
+  /** The connection is open: deadlines count from now. */
+  protected startClocks(limits: DeadlineLimits | undefined): void {
+    this.came();
+    this.openedAt = this.wroteAt = this.readAt;
+    if (limits !== undefined) this.#deadlines = new DeadlineWatch(this, limits);
+  }
+
+  protected stopClocks(): void {
+    this.idle?.clear();
+    this.#deadlines?.clear();
+  }
+
+  arrived(bytes: number): void {
+    this.bytesRead += bytes;
+    this.came();
+  }
+
+  /** Something came from the peer. */
+  protected came(): void {
+    this.readAt = Math.floor(performance.now());
+    if (this.idle?.fired === true) this.idle.rearm();
+  }
+
+  /** Something left. */
+  protected went(): void {
+    this.wroteAt = Math.floor(performance.now());
+    if (this.idle?.fired === true) this.idle.rearm();
+  }
+
+  /** A chunk was not taken: nothing more is read until it is. */
+  protected refused(): void {
+    this.#deadlines?.refused();
+  }
+
+  /** Everything read has been taken, and reading goes on. */
+  reads(): void {
+    this.#deadlines?.reads();
+  }
+
+  flushing(): void {
+    if (this.inTurn) this.wroteAt = this.readAt; // the read has just looked at the clock
+    else this.went();
+    flushStarted(this, this.wroteAt);
+    this.#deadlines?.owes(this.wroteAt, this.queue.sentBytes);
+  }
+
+  wrote(): void {
+    // A write that went through at once needs no second look at the clock.
+    if (this.queue.length === 0 && this.idle === undefined && this.#deadlines === undefined) return;
+    this.went();
+    flushStarted(this, this.wroteAt);
+  }
+
+  protected paid(): void {
+    this.#deadlines?.paid();
+  }
+}
