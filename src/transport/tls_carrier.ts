@@ -1,0 +1,179 @@
+/**
+ * What lies below a TLS socket of `node:tls`: a transport, dressed up as the stream that it asks for. It is no
+ * `node:stream`, because the bookkeeping of one costs more than the encryption of a small message; it has what the TLS
+ * socket uses of one.
+ *
+ * It knows what the TLS socket does not tell: a reset, and a FIN without close_notify, which both look like an orderly
+ * end from above. The descriptor belongs to whoever made the carrier; nothing here closes it.
+ */
+
+import type { Transport } from "./transport.ts";
+
+/** Whoever secures or has secured the connection. */
+export interface CarrierOwner {
+  /** The transport failed. */
+  failed(error: unknown): void;
+  /** The peer's FIN. */
+  ended(): void;
+}
+
+// The buffer grows while reads fill it and shrinks when they do not, so that an idle connection holds little.
+const SMALLEST_BUFFER_BYTES = 1_024;
+const LARGEST_BUFFER_BYTES = 65_536;
+const SMALL_READS = 16;
+
+type Listener = (arg?: unknown) => void;
+type Sent = (error?: Error | null) => void;
+
+/** See the module's comment. */
+export class TlsCarrier {
+  // What the TLS socket looks at.
+  readonly readable = true;
+  readonly writable = true;
+  readonly readableLength = 0;
+  readonly readableObjectMode = false;
+  readonly allowHalfOpen = true;
+
+  readonly transport: Transport;
+  owner: CarrierOwner;
+  /** The peer's FIN has come. */
+  finCame = false;
+  /** No more is read while this is set; see `release`. */
+  held = false;
+  #data: Listener | undefined;
+  #end: Listener | undefined;
+  #close: Listener | undefined;
+  #reading = false;
+  #closed = false;
+  #buffer: Uint8Array | undefined;
+  #bufferBytes = SMALLEST_BUFFER_BYTES;
+  #smallReads = 0;
+  // The last write, which the next waits for.
+  #writing: Promise<void> | undefined;
+
+  constructor(transport: Transport, owner: CarrierOwner) {
+    this.transport = transport;
+    this.owner = owner;
+  }
+
+  /** Begins to read, or goes on after `held`. */
+  release(): void {
+    this.held = false;
+    if (!this.#reading && !this.#closed && !this.finCame) void this.#read();
+  }
+
+  /** Resolves when everything written has been handed to the kernel, or has failed. */
+  async flushed(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  /** Tells the TLS socket that there is nothing below it any more. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#close?.();
+    this.#data = this.#end = this.#close = undefined;
+  }
+
+  // Never rejects: what fails goes to the owner.
+  async #read(): Promise<void> {
+    this.#reading = true;
+    try {
+      while (!this.held) {
+        const buffer = this.#buffer ??= new Uint8Array(this.#bufferBytes);
+        const bytes = await this.transport.read(buffer);
+        if (this.#closed) return;
+        if (bytes === null) {
+          this.finCame = true;
+          this.#buffer = undefined;
+          // A close_notify right before it has been taken, but is told by the TLS socket two ticks later only.
+          process.nextTick(() => process.nextTick(() => this.#ended()));
+          return;
+        }
+        // The TLS socket copies them before it comes back, so one buffer serves for all.
+        this.#data?.(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
+        this.#adapt(bytes);
+      }
+    } catch (error) {
+      if (!this.#closed) this.owner.failed(error);
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #ended(): void {
+    if (this.#closed) return;
+    this.owner.ended();
+    this.#end?.();
+  }
+
+  #adapt(bytes: number): void {
+    const size = this.#bufferBytes;
+    if (bytes === size) {
+      this.#smallReads = 0;
+      if (size < LARGEST_BUFFER_BYTES) this.#resize(size * 4);
+    } else if (bytes * 8 >= size || size === SMALLEST_BUFFER_BYTES) this.#smallReads = 0;
+    else if (++this.#smallReads === SMALL_READS) this.#resize(size / 4);
+  }
+
+  #resize(bytes: number): void {
+    this.#bufferBytes = bytes;
+    this.#buffer = undefined;
+    this.#smallReads = 0;
+  }
+
+  // ---- what the TLS socket calls ----
+
+  on(event: string, listener: Listener): this {
+    if (event === "data") this.#data = listener;
+    else if (event === "end") this.#end = listener;
+    else if (event === "close") this.#close = listener;
+    return this;
+  }
+
+  once(event: string, listener: Listener): this {
+    return this.on(event, listener);
+  }
+
+  removeListener(): this {
+    return this;
+  }
+
+  /** The flow is not the TLS socket's to decide: while it is stopped, it would miss the end. */
+  pause(): void {}
+  resume(): void {}
+  cork(): void {}
+  uncork(): void {}
+
+  write(bytes: Uint8Array, sent: Sent): boolean {
+    const before = this.#writing;
+    const writing: Promise<void> = this.#write(bytes, before).then((failure) => {
+      if (this.#writing === writing) this.#writing = undefined;
+      if (failure === undefined) sent();
+      else if (!this.#closed) this.owner.failed(failure.error);
+    });
+    this.#writing = writing;
+    return true;
+  }
+
+  // Never rejects: gives what went wrong.
+  async #write(bytes: Uint8Array, before: Promise<void> | undefined): Promise<{ error: unknown } | undefined> {
+    if (before !== undefined) await before;
+    try {
+      for (let at = 0; at < bytes.length;) at += await this.transport.write(at === 0 ? bytes : bytes.subarray(at));
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** The TLS socket is done; what it has written last, an alert perhaps, still goes out. */
+  end(done?: () => void): void {
+    done?.();
+  }
+
+  /** Likewise: closing the descriptor is the owner's. */
+  destroy(): void {
+    this.close();
+  }
+}
