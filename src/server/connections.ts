@@ -14,6 +14,8 @@ export interface Connections<State = unknown> extends Iterable<TCPSocket<State>>
 export class ConnectionSet<State> implements Connections<State> {
   readonly #sockets = new Map<number, TCPSocket<State>>();
   readonly #max: () => number;
+  /** Connections that are being prepared: room is kept for them. */
+  reserved = 0;
   #room: PromiseWithResolvers<void> | undefined;
 
   constructor(max: () => number) {
@@ -34,7 +36,7 @@ export class ConnectionSet<State> implements Connections<State> {
 
   /** Whether one more would be too many. */
   get full(): boolean {
-    return this.#sockets.size >= this.#max();
+    return this.#sockets.size + this.reserved >= this.#max();
   }
 
   add(socket: TCPSocket<State>): void {
@@ -42,7 +44,21 @@ export class ConnectionSet<State> implements Connections<State> {
   }
 
   remove(socket: TCPSocket<State>): void {
-    if (!this.#sockets.delete(socket.id)) return;
+    if (this.#sockets.delete(socket.id)) this.#left();
+  }
+
+  /** Keeps room for one that is being prepared. */
+  reserve(): void {
+    this.reserved++;
+  }
+
+  /** It is added now, or has failed. */
+  unreserve(): void {
+    this.reserved--;
+    this.#left();
+  }
+
+  #left(): void {
     if (this.#room !== undefined && !this.full) this.release();
   }
 

@@ -5,7 +5,7 @@ import { EventEmitter } from "node:events";
 import "node:process";
 import { checkFunction, checkKeys, checkMs } from "../base/check.ts";
 import { asError, type SocketError, TcpError } from "../base/errors.ts";
-import { CLOSE_REASONS, type CloseReceipt } from "../observe/close_receipt.ts";
+import { CLOSE_REASONS, type CloseReason, type CloseReceipt } from "../observe/close_receipt.ts";
 import { Counters, type ServerMetrics } from "../observe/metrics.ts";
 import { tell } from "../observe/telemetry.ts";
 import type { ConnectionFace, SocketHost } from "../socket/connection_ports.ts";
@@ -13,12 +13,22 @@ import { connectionOf } from "../socket/socket_facts.ts";
 import { adoptTransport, type TCPSocket } from "../socket/tcp_socket.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { canReusePort, listen, type Listener } from "../transport/listen.ts";
+import { openServerTls, type ServerTls } from "../transport/tls_choice.ts";
+import type { TlsOptions } from "../transport/tls_options.ts";
 import { endpointOf, type Transport } from "../transport/transport.ts";
-import { Acceptor, type AcceptPort, type AcceptVerdict } from "./accept_loop.ts";
+import { Acceptor, type AcceptVerdict } from "./accept_loop.ts";
 import { type Connections, ConnectionSet } from "./connections.ts";
+import { type ConnectionSource, Preparation, type PreparationPort } from "./preparation.ts";
 import { type ListenOptions, readListenArguments } from "./listen_arguments.ts";
 import type { Capabilities, CloseOptions, ServerAddress, TcpServerEvents } from "./server_types.ts";
-import { mergeServerOptions, type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
+import { Reporter } from "./reporter.ts";
+import {
+  mergeServerOptions,
+  mergeTlsOptions,
+  type ResolvedServerOptions,
+  resolveServerOptions,
+  type ServerOptions,
+} from "./options.ts";
 
 /**
  * A TCP server. Made by `createServer`; set up with `withOptions` and `onConnection`, started with `listen`.
@@ -44,26 +54,32 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   #given: ServerOptions = {};
   #options: ResolvedServerOptions = resolveServerOptions({});
   #listener: Listener | undefined;
-  #acceptor: Acceptor | undefined;
+  #source: ConnectionSource | undefined;
   #accepting = false;
-  #iterating: Acceptor | undefined;
+  #iterating: ConnectionSource | undefined;
   #closing: Promise<void> | undefined;
   readonly #sockets = new ConnectionSet<State>(() => this.#options.maxConnections);
   readonly #counters = new Counters(CLOSE_REASONS);
   readonly #host: SocketHost;
-  readonly #acceptPort: AcceptPort;
+  readonly #reporter: Reporter;
+  readonly #preparationPort: PreparationPort;
+  #tls: ServerTls | undefined;
 
   /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
     super({ captureRejections: true });
+    this.#reporter = new Reporter(this as EventEmitter);
     this.#host = {
       handlerFailed: (error, face) => this.#handlerFailed(error, face as TCPSocket<State>),
       connectionFailed: (error, face) => this.#connectionFailed(error, face as TCPSocket<State>),
       connectionClosed: (face, receipt) => this.#connectionClosed(face, receipt),
     };
-    this.#acceptPort = {
+    this.#preparationPort = {
       admit: () => this.#options.dropWhenFull ? undefined : this.#sockets.whenRoom(),
       acceptFailed: (error, verdict) => this.#acceptFailed(error, verdict),
+      entered: (transport) => this.#enter(transport),
+      left: () => this.#sockets.unreserve(),
+      failed: (error, reason, transport) => this.#preparationFailed(error, reason, transport),
     };
     // A handler that comes after listen() starts the accepts then.
     EventEmitter.prototype.on.call(this, "newListener", (event: string | symbol) => {
@@ -79,7 +95,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   withOptions(options: ServerOptions): this {
     if (this.listening) {
       throw new TcpError(
-        "Cannot change options while the server listens: close it first (updateLimits and reloadTls are planned for that)",
+        "Cannot change options while the server listens: close it first (for keys and certificates there is reloadTls; updateLimits is planned)",
         { code: "ERR_SERVER_ALREADY_LISTEN" },
       );
     }
@@ -141,19 +157,26 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     // A port given here goes before a path given earlier, and the other way round.
     if (where.path !== undefined) delete merged.port, delete merged.hostname;
     else if (where.port !== undefined) delete merged.path;
-    const { path, hostname, port, backlog, reusePort } = this.#options = resolveServerOptions(merged);
+    const options = resolveServerOptions(merged);
+    const { path, hostname, port, backlog, reusePort, socket: { noDelay } } = options;
+    this.#tls = options.tls === undefined
+      ? undefined
+      : openServerTls(options.tls, { noDelay, unix: path !== undefined });
+    this.#options = options;
     try {
-      this.#listener = listen(path === undefined ? { hostname, port, backlog, reusePort } : { path });
+      this.#listener = (this.#tls?.listen ?? listen)(
+        path === undefined ? { hostname, port, backlog, reusePort } : { path },
+      );
     } catch (error) {
       queueMicrotask(() => this.emit("error", error as TcpError)); // `listen` throws TcpErrors only
       return this;
     }
     this.#closing = undefined;
-    const acceptor = this.#acceptor = new Acceptor(this.#listener, this.#acceptPort);
+    const source = this.#source = this.#openSource(this.#listener);
     queueMicrotask(() => {
-      if (this.#acceptor !== acceptor) return; // closed in between
+      if (this.#source !== source) return; // closed in between
       if (callback !== undefined) this.once("listening", callback);
-      this.#tell("listening");
+      this.#reporter.tell("listening");
       this.#startAccepting();
     });
     return this;
@@ -167,17 +190,17 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     if (this.listenerCount("connection") > 0) {
       throw new TypeError("Connections go to onConnection already; iterate or handle, not both");
     }
-    const acceptor = this.#acceptor;
-    if (acceptor === undefined) throw new TypeError("Cannot iterate: call listen() first");
-    if (this.#iterating === acceptor) {
+    const source = this.#source;
+    if (source === undefined) throw new TypeError("Cannot iterate: call listen() first");
+    if (this.#iterating === source) {
       throw new TypeError("This server is being iterated already; one consumer at a time");
     }
-    this.#iterating = acceptor;
-    const sockets = this.#iterate(acceptor);
+    this.#iterating = source;
+    const sockets = this.#iterate(source);
     return {
       next: () => sockets.next(),
       return: () => {
-        this.#endIteration(acceptor); // a generator that was never asked would not run its own end
+        this.#endIteration(source); // a generator that was never asked would not run its own end
         return sockets.return(undefined);
       },
       [Symbol.asyncIterator]() {
@@ -186,25 +209,25 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     };
   }
 
-  async *#iterate(acceptor: Acceptor): AsyncGenerator<TCPSocket<State>, undefined> {
+  async *#iterate(source: ConnectionSource): AsyncGenerator<TCPSocket<State>, undefined> {
     try {
       for (;;) {
-        const transport = await acceptor.accept();
+        const transport = await source.accept();
         if (transport === undefined) return;
-        const socket = this.#take(transport);
+        const socket = this.#take(transport, source);
         if (socket === undefined) continue;
         connectionOf(socket).startReading();
         yield socket;
       }
     } finally {
-      this.#endIteration(acceptor);
+      this.#endIteration(source);
     }
   }
 
   /** Closes the listener of that iteration; a later one is none of its business. */
-  #endIteration(acceptor: Acceptor): void {
-    if (this.#iterating === acceptor) this.#iterating = undefined;
-    if (this.#acceptor === acceptor) this.#stopListening();
+  #endIteration(source: ConnectionSource): void {
+    if (this.#iterating === source) this.#iterating = undefined;
+    if (this.#source === source) this.#stopListening();
   }
 
   /** The open connections. */
@@ -220,7 +243,15 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       bytesRead += socket.bytesRead;
       bytesWritten += connectionOf(socket).queue.sentBytes;
     }
-    return { open: this.#sockets.size, accepted, closed, bytesRead, bytesWritten, acceptErrors };
+    return {
+      open: this.#sockets.size,
+      preparing: this.#sockets.reserved,
+      accepted,
+      closed,
+      bytesRead,
+      bytesWritten,
+      acceptErrors,
+    };
   }
 
   /**
@@ -269,6 +300,21 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     return this.close();
   }
 
+  /**
+   * Takes other keys, certificates and TLS rules for the connections that come from now on; those that are open stay. What
+   * `options` leaves out stays as it was. Throws a TypeError for bad key material, and goes on with the old one. Sessions
+   * begun before are resumed no more as those of an authorized client.
+   */
+  reloadTls(options: Partial<TlsOptions>): this {
+    if (this.#tls === undefined || this.#given.tls === undefined) {
+      throw new TcpError("Cannot reload: the server does not listen with TLS", { code: "ERR_SERVER_NOT_RUNNING" });
+    }
+    const tls = mergeTlsOptions(this.#given.tls, options);
+    this.#tls = this.#tls.reload(tls);
+    this.#given = { ...this.#given, tls };
+    return this;
+  }
+
   /** Stops accepting and destroys every connection now. */
   destroy(): this {
     this.#stopListening();
@@ -291,31 +337,31 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     }, drainMs);
     await Promise.all(leaving.map((socket) => socket.closed));
     clearTimeout(timer);
-    this.#tell("close");
+    this.#reporter.tell("close");
   }
 
   #stopListening(): void {
     this.#listener = undefined;
-    this.#acceptor?.close();
-    this.#acceptor = undefined;
+    this.#source?.close();
+    this.#source = undefined;
     this.#accepting = false;
     this.#sockets.release();
   }
 
   /** Accepts for the handlers; while there are none, and nobody iterates, peers wait in the backlog. */
   #startAccepting(): void {
-    if (this.#acceptor === undefined || this.#accepting || this.#iterating === this.#acceptor) return;
+    if (this.#source === undefined || this.#accepting || this.#iterating === this.#source) return;
     if (this.listenerCount("connection") === 0) return;
     this.#accepting = true;
-    void this.#acceptAll(this.#acceptor);
+    void this.#acceptAll(this.#source);
   }
 
   // Never rejects: accept() does not, and handlers are guarded.
-  async #acceptAll(acceptor: Acceptor): Promise<void> {
+  async #acceptAll(source: ConnectionSource): Promise<void> {
     for (;;) {
-      const transport = await acceptor.accept();
+      const transport = await source.accept();
       if (transport === undefined) return;
-      const socket = this.#take(transport);
+      const socket = this.#take(transport, source);
       if (socket === undefined) continue;
       try {
         this.emit("connection", socket);
@@ -326,16 +372,54 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     }
   }
 
+  /** Where the connections of that listener come from: as they are, or after their handshake. */
+  #openSource(listener: Listener): ConnectionSource {
+    if (this.#tls === undefined) return new Acceptor(listener, this.#preparationPort);
+    return new Preparation(listener, {
+      prepare: (transport) => this.#tls!.secure(transport), // a reload changes it, nothing takes it away
+      deadline: {
+        option: "deadlines.handshakeMs",
+        reason: "deadline:handshake",
+        ms: this.#options.socket.handshakeMs,
+      },
+      reason: "tls",
+      max: () => this.#options.maxHandshakes,
+    }, this.#preparationPort);
+  }
+
+  /** A connection begins its handshake. */
+  #enter(transport: Transport): boolean {
+    if (this.#sockets.full) {
+      this.#drop(transport);
+      return false;
+    }
+    this.#sockets.reserve();
+    return true;
+  }
+
+  #preparationFailed(error: Error, reason: CloseReason, transport: Transport): void {
+    this.#counters.accepted++;
+    this.#counters.count({ reason, bytesRead: 0, bytesWritten: 0, unsentBytes: 0 });
+    if (reason === "shutdown") return;
+    const { address, port } = endpointOf(transport.remoteAddr);
+    this.#reporter.tell("tlsClientError", error, { remoteAddress: address, remotePort: port });
+  }
+
+  #drop(transport: Transport): void {
+    const { address, port } = endpointOf(transport.remoteAddr);
+    transport.close();
+    this.#reporter.tell("drop", { remoteAddress: address, remotePort: port });
+  }
+
   /** Makes a socket of it, unless the server is full or closed by now. */
-  #take(transport: Transport): TCPSocket<State> | undefined {
+  #take(transport: Transport, source: ConnectionSource): TCPSocket<State> | undefined {
+    source.taken();
     if (this.#listener === undefined) {
       transport.close();
       return undefined;
     }
     if (this.#sockets.full) {
-      const { address, port } = endpointOf(transport.remoteAddr);
-      transport.close();
-      this.#tell("drop", { remoteAddress: address, remotePort: port });
+      this.#drop(transport);
       return undefined;
     }
     this.#counters.accepted++;
@@ -346,7 +430,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   #acceptFailed(error: unknown, verdict: AcceptVerdict): void {
     this.#counters.acceptErrors++;
-    if (verdict === "unknown") this.#report(systemError(error, { syscall: "accept" }));
+    if (verdict === "unknown") this.#reporter.report(systemError(error, { syscall: "accept" }));
   }
 
   #connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void {
@@ -355,35 +439,11 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   }
 
   #connectionFailed(error: Error, socket: TCPSocket<State>): void {
-    if (this.listenerCount("error") > 0) this.#report(error, socket);
+    if (this.listenerCount("error") > 0) this.#reporter.report(error, socket);
   }
 
   #handlerFailed(error: Error, socket: TCPSocket<State>): void {
-    this.#report(error, socket);
-  }
-
-  /** To `onError`; without one, or when that throws too, printed once: the only thing this library ever prints. */
-  #report(error: Error, socket?: TCPSocket<State>, toHandlers = true): void {
-    let unheard = error;
-    try {
-      if (toHandlers && this.listenerCount("error") > 0) {
-        this.emit("error", error, socket);
-        return;
-      }
-    } catch (thrown) {
-      unheard = asError(thrown);
-    }
-    // deno-lint-ignore no-console -- see above
-    console.error(unheard);
-  }
-
-  /** Calls listeners that have no say in what comes next. */
-  #tell(event: "listening" | "drop" | "close", ...args: unknown[]): void {
-    try {
-      (this.emit as (event: string, ...args: unknown[]) => boolean).call(this, event, ...args);
-    } catch (thrown) {
-      this.#report(asError(thrown));
-    }
+    this.#reporter.report(error, socket);
   }
 
   static {
@@ -392,7 +452,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       value(this: TcpServer, thrown: unknown, event: string, socket?: TCPSocket) {
         if (event === "connection" && socket !== undefined) connectionOf(socket).handlerThrew(thrown);
         // An onError that fails itself has nobody left to tell.
-        else this.#report(asError(thrown), undefined, event !== "error");
+        else this.#reporter.report(asError(thrown), undefined, event !== "error");
       },
     });
   }
