@@ -30,6 +30,19 @@ export type { TelemetryEvent } from "./src/observe/telemetry.ts";
 export { MessageProtocol, type MessageProtocolOptions } from "./src/protocol/message_protocol.ts";
 export { ConnectionPool } from "./src/protocol/connection_pool.ts";
 
+// TLS.
+export type {
+  ClientTlsOptions,
+  Pem,
+  SelectCertificate,
+  TlsCertificate,
+  TlsEngine,
+  TlsOptions,
+  TlsVersion,
+} from "./src/transport/tls_options.ts";
+export type { CertificateName, CipherInfo, PeerCertificate } from "./src/transport/transport.ts";
+export type { UpgradeOptions } from "./src/socket/upgrade.ts";
+
 // The socket and its client, as in ./tcp.
 export { type ClientOptions, connect } from "./src/client/connect.ts";
 export type { CloseReason, CloseReceipt } from "./src/observe/close_receipt.ts";

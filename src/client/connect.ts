@@ -43,7 +43,7 @@ export async function connect<State = unknown>(options: ClientOptions): Promise<
   connection.connectFailed = (error) => {
     reject(error ?? new TcpError("The socket was destroyed before it was connected", { code: "ERR_STREAM_DESTROYED" }));
   };
-  socket.once("connect", () => {
+  socket.once(request.tls === undefined ? "connect" : "secureConnect", () => {
     connection.connectFailed = undefined;
     resolve(socket);
   });

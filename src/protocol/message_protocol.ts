@@ -143,7 +143,7 @@ export class MessageProtocol<In = unknown, Out = In> {
     if (!(data instanceof Uint8Array)) {
       throw invalid("data", "a Uint8Array (a socket with setEncoding gives text)", data);
     }
-    const decoder = this.#decoder ??= this.#codec.decoder();
+    const decoder = this.#decoder ??= this.#makeDecoder();
     decoder.push(data);
     if (this.#decoding) return;
     this.#decoding = true;
@@ -164,6 +164,11 @@ export class MessageProtocol<In = unknown, Out = In> {
     } finally {
       this.#decoding = false;
     }
+  }
+
+  #makeDecoder(): FrameDecoder<Out> {
+    (this.#connection.holders ??= []).push(this);
+    return this.#codec.decoder();
   }
 
   #handleEnd(): void {

@@ -10,7 +10,7 @@ import { type Endpoint, endpointOf, type Transport } from "../transport/transpor
 import type { CloseReason, CloseReceipt } from "../observe/close_receipt.ts";
 import { enterFlushWatch, flushEnded, Flushing, flushStarted, leaveFlushWatch } from "./flush_watch.ts";
 import { announceEnd, type Audience } from "./announce_end.ts";
-import type { ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
+import type { ByteHolder, ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
 import { endGuarded, takeGuarded } from "./guarded_consumer.ts";
 import type { IdleTimer } from "./idle_timer.ts";
 import { canWrite, type LifecycleEvent, type LifecycleState, step } from "./lifecycle.ts";
@@ -26,6 +26,7 @@ import {
 } from "./endings.ts";
 import { ReadLoop, type ReadPort, type Taken } from "./read_loop.ts";
 import type { SocketSettings } from "./settings.ts";
+import { tune } from "./tuning.ts";
 import { type WriteCallback, WriteQueue, type WriteQueuePort } from "./write_queue.ts";
 
 /** Engine of one socket; see the module's comment. */
@@ -49,6 +50,8 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
   writeFinished = false;
   receipt: CloseReceipt | undefined;
   idle: IdleTimer | undefined;
+  /** The protocols on this socket that keep bytes. */
+  holders: ByteHolder[] | undefined;
   writeEnded = false;
   /** Gives up a connect that is under way. */
   stopDialing: (() => void) | undefined;
@@ -81,16 +84,17 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     this.#step("dial");
   }
 
-  /** The transport is there. Reading starts with `startReading`, after whoever wants it could register. */
-  open(transport: Transport): void {
+  /** There is a peer; with TLS the bytes still have to wait for the handshake. */
+  attach(transport: Transport): void {
     this.transport = transport;
     enterFlushWatch();
-    try {
-      if (this.settings.noDelay) transport.setNoDelay?.(true);
-      if (this.settings.keepAlive) transport.setKeepAlive?.(true);
-    } catch {
-      // The peer is gone already; the first read says so properly.
-    }
+    tune(transport, this.settings);
+  }
+
+  /** Bytes can come and go. Reading starts with `startReading`, after whoever wants it could register. */
+  open(transport: Transport): void {
+    if (this.transport === undefined) this.attach(transport);
+    this.transport = transport;
     this.queue.open(transport);
     this.touch();
     this.#step("connected");
@@ -101,6 +105,17 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     if (this.transport === undefined) return;
     this.reader.open(this.transport);
     this.#flush();
+  }
+
+  /** An upgrade is done: the bytes go on over another transport. */
+  secured(transport: Transport): void {
+    this.transport = transport;
+    this.queue.open(transport);
+    this.touch();
+    this.emit("secureConnect");
+    if (this.state === "closed") return;
+    this.startReading();
+    if (this.queue.idle) this.flushed(); // an end() may have waited
   }
 
   /** The user has no more to write: what is queued goes out, then FIN. */
@@ -169,7 +184,8 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     }
     // Here `state` is closed already, which is what `destroy` looks at: the machine's own ends come this way.
     if (next.action === "emitEnd+close" || next.action === "emitFinish+close") {
-      if (this.receipt === undefined) this.#finish(undefined, this.#peerEndedFirst ? "peer" : "local", "all");
+      const reason = this.transport?.security?.truncated ? "truncated" : this.#peerEndedFirst ? "peer" : "local";
+      if (this.receipt === undefined) this.#finish(undefined, reason, "all");
     }
   }
 

@@ -57,6 +57,11 @@ export function stalledError(queuedBytes: number, flushMs: number): TcpError {
   });
 }
 
+/** The TLS handshake took too long. */
+export function handshakeTimeout(handshakeMs: number): TcpError {
+  return new TcpError(`No TLS handshake within ${handshakeMs} ms (deadlines.handshakeMs)`, { code: "ETIMEDOUT" });
+}
+
 /** A second face wants to read. */
 export function claimedError(wanted: string, taken: string): TcpError {
   return new TcpError(`Cannot read by ${wanted}: ${taken} already reads this socket`, { code: "ERR_READ_CLAIMED" });

@@ -1,6 +1,7 @@
 /** What every socket is set up with: checked once, frozen, shared by all sockets of a server. */
 
 import { checkBoolean, checkBound, checkKeys, checkMs } from "../base/check.ts";
+import type { ClientTlsOptions } from "../transport/tls_options.ts";
 
 /** How the connection itself behaves. */
 export interface TcpOptions {
@@ -65,6 +66,13 @@ export interface SocketDeadlines {
    * @default {60_000}
    */
   flushMs?: number;
+  /**
+   * Longest time in milliseconds for a TLS handshake. Then the connection is closed, reason `deadline:handshake`, with
+   * `ETIMEDOUT` on a client and on a server's `upgradeTls`, and a `tlsClientError` on a server. `0` is off.
+   *
+   * @default {10_000}
+   */
+  handshakeMs?: number;
 }
 
 /** How a client socket behaves; a server's sockets take the same from `withOptions`. */
@@ -75,10 +83,16 @@ export interface TCPSocketOptions {
   limits?: SocketLimits;
   /** The waits that have an end. */
   deadlines?: SocketDeadlines;
+  /**
+   * Speaks TLS on every connect; `true` with the defaults.
+   *
+   * @default {false}
+   */
+  tls?: ClientTlsOptions | boolean;
 }
 
 /** The names that {@link TCPSocketOptions} knows. */
-export const SOCKET_OPTION_KEYS: readonly string[] = ["tcp", "limits", "deadlines"];
+export const SOCKET_OPTION_KEYS: readonly string[] = ["tcp", "limits", "deadlines", "tls"];
 
 /** Everything resolved. */
 export interface SocketSettings {
@@ -90,6 +104,7 @@ export interface SocketSettings {
   readonly maxWriteQueueBytes: number;
   readonly highWaterMarkBytes: number;
   readonly flushMs: number;
+  readonly handshakeMs: number;
 }
 
 /** The names that {@link TcpOptions} knows. */
@@ -101,7 +116,7 @@ export const TCP_KEYS: readonly string[] = [
   "allowHalfOpen",
 ];
 /** The names that {@link SocketDeadlines} knows. */
-export const DEADLINE_KEYS: readonly string[] = ["flushMs"];
+export const DEADLINE_KEYS: readonly string[] = ["flushMs", "handshakeMs"];
 
 /** The names that {@link SocketLimits} knows. */
 export const SOCKET_LIMIT_KEYS: readonly string[] = ["maxWriteQueueBytes", "highWaterMarkBytes"];
@@ -125,5 +140,6 @@ export function resolveSocketSettings(
     maxWriteQueueBytes: checkBound("limits.maxWriteQueueBytes", limits?.maxWriteQueueBytes, 16_777_216, 1),
     highWaterMarkBytes: checkBound("limits.highWaterMarkBytes", limits?.highWaterMarkBytes, 65_536, 1),
     flushMs: checkMs("deadlines.flushMs", deadlines?.flushMs, 60_000) || Infinity,
+    handshakeMs: checkMs("deadlines.handshakeMs", deadlines?.handshakeMs, 10_000) || Infinity,
   });
 }

@@ -18,6 +18,7 @@ unit("resolveSocketSettings() has the documented defaults", () => {
     maxWriteQueueBytes: 16 * 1_024 * 1_024,
     highWaterMarkBytes: 64 * 1_024,
     flushMs: 60_000,
+    handshakeMs: 10_000,
   });
 });
 
@@ -36,6 +37,7 @@ unit("resolveSocketSettings() takes every option", () => {
     maxWriteQueueBytes: 100,
     highWaterMarkBytes: 10,
     flushMs: 50,
+    handshakeMs: 10_000,
   });
 });
 
@@ -89,7 +91,7 @@ const BAD: [group: 0 | 1 | 2, options: unknown, message: string][] = [
   [1, [], 'Option "limits" must be an object; it is an array'],
   [2, { flushMs: -1 }, `Option "deadlines.flushMs" ${MS}; it is -1`],
   [2, { flushMs: Infinity }, `Option "deadlines.flushMs" ${MS}; it is Infinity`],
-  [2, { flush: 5 }, 'Option "deadlines.flush" is unknown; "deadlines" takes flushMs'],
+  [2, { flush: 5 }, 'Option "deadlines.flush" is unknown; "deadlines" takes flushMs, handshakeMs'],
   [2, null, 'Option "deadlines" must be an object; it is null'],
 ];
 
