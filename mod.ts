@@ -41,7 +41,7 @@ export type {
   TlsVersion,
 } from "./src/transport/tls_options.ts";
 export type { CertificateName, CipherInfo, PeerCertificate } from "./src/transport/transport.ts";
-export type { UpgradeOptions } from "./src/socket/upgrade.ts";
+export type { UpgradeOptions, UpgradeState } from "./src/socket/upgrade.ts";
 
 // The socket and its client, as in ./tcp.
 export { type ClientOptions, connect } from "./src/client/connect.ts";

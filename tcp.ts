@@ -31,4 +31,4 @@ export type {
   TlsVersion,
 } from "./src/transport/tls_options.ts";
 export type { CertificateName, CipherInfo, PeerCertificate } from "./src/transport/transport.ts";
-export type { UpgradeOptions } from "./src/socket/upgrade.ts";
+export type { UpgradeOptions, UpgradeState } from "./src/socket/upgrade.ts";

@@ -31,7 +31,7 @@ const KEYS = [...CONNECT_KEYS, ...SOCKET_OPTION_KEYS];
  * ```
  */
 export async function connect<State = unknown>(options: ClientOptions): Promise<TCPSocket<State>> {
-  const request = resolveConnect(options, KEYS);
+  const request = resolveConnect(options, KEYS, { deadline: options?.deadlines?.handshakeMs !== 0 });
   const { tcp, limits, deadlines } = options;
   const socket = new TCPSocket<State>({
     ...(tcp === undefined ? {} : { tcp }),

@@ -141,6 +141,6 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
 function resolveTls({ tls, path }: ServerOptions, noDelay: boolean): TlsOptions | undefined {
   if (tls === undefined) return undefined;
   checkTlsOptions(tls);
-  chooseTlsEngine({ side: "server", tls, noDelay, unix: path !== undefined });
+  chooseTlsEngine({ side: "server", tls, noDelay, unix: path !== undefined, deadline: false });
   return tls;
 }

@@ -158,10 +158,10 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     if (where.path !== undefined) delete merged.port, delete merged.hostname;
     else if (where.port !== undefined) delete merged.path;
     const options = resolveServerOptions(merged);
-    const { path, hostname, port, backlog, reusePort, socket: { noDelay } } = options;
+    const { path, hostname, port, backlog, reusePort, socket: { noDelay, handshakeMs } } = options;
     this.#tls = options.tls === undefined
       ? undefined
-      : openServerTls(options.tls, { noDelay, unix: path !== undefined });
+      : openServerTls(options.tls, { noDelay, unix: path !== undefined, deadline: handshakeMs < Infinity });
     this.#options = options;
     try {
       this.#listener = (this.#tls?.listen ?? listen)(

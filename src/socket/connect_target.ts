@@ -43,14 +43,21 @@ export interface ConnectRequest {
   readonly tls: ClientTls | undefined;
 }
 
+/** What a socket says of TLS itself. */
+export interface SocketTls {
+  readonly tls?: ClientTlsOptions | boolean | undefined;
+  /** Whether its handshakes have a deadline. */
+  readonly deadline: boolean;
+}
+
 /** The names that {@link ConnectOptions} knows. */
 export const CONNECT_KEYS: readonly string[] = ["port", "host", "hostname", "path", "timeoutMs", "signal", "tls"];
 
-/** Checks one options object. `socketTls` is the socket's own choice. */
+/** Checks one options object. `socket` is what the socket says itself. */
 export function resolveConnect(
   options: ConnectOptions,
   known: readonly string[] = CONNECT_KEYS,
-  socketTls?: ClientTlsOptions | boolean,
+  socket: SocketTls = { deadline: true },
 ): ConnectRequest {
   if (typeof options !== "object") throw invalid("options", "an object such as { port: 3000 }", options);
   checkKeys("options", options, known);
@@ -61,21 +68,29 @@ export function resolveConnect(
   const timeoutMs = checkMs("timeoutMs", options.timeoutMs, 0);
   if (path !== undefined) {
     if (port !== undefined || host !== undefined) throw new TypeError('Option "path" excludes "port" and "host"');
-    return { target: { path }, timeoutMs, signal, tls: resolveTls(options.tls ?? socketTls, true) };
+    return {
+      target: { path },
+      timeoutMs,
+      signal,
+      tls: resolveTls(options.tls ?? socket.tls, { unix: true, deadline: socket.deadline }),
+    };
   }
   if (port === undefined) throw new TypeError('Option "port" or "path" must say where to connect; both are missing');
-  const tls = resolveTls(options.tls ?? socketTls, false);
+  const tls = resolveTls(options.tls ?? socket.tls, { unix: false, deadline: socket.deadline });
   return { target: { host: host ?? "localhost", port: checkPort(port) }, timeoutMs, signal, tls };
 }
 
-function resolveTls(tls: ClientTlsOptions | boolean | undefined, unix: boolean): ClientTls | undefined {
-  return tls === undefined || tls === false ? undefined : openClientTls(tls, unix);
+function resolveTls(
+  tls: ClientTlsOptions | boolean | undefined,
+  surroundings: { unix: boolean; deadline: boolean },
+): ClientTls | undefined {
+  return tls === undefined || tls === false ? undefined : openClientTls(tls, surroundings);
 }
 
 /** Reads `connect(port, host?, callback?)`, `connect(path, callback?)` and `connect(options, callback?)`. */
 export function readConnectArguments(
   args: readonly unknown[],
-  socketTls?: ClientTlsOptions | boolean,
+  socket?: SocketTls,
 ): { request: ConnectRequest; callback?: () => void } {
   const callback = args.findLast((arg) => typeof arg === "function") as (() => void) | undefined;
   const [first, second] = args.filter((arg) => typeof arg !== "function");
@@ -83,5 +98,5 @@ export function readConnectArguments(
   if (typeof first === "object" && first !== null) options = first;
   else if (typeof first === "string" && !/^\d+$/.test(first)) options = { path: first };
   else options = { port: checkPort(first), ...(second === undefined ? {} : { host: second as string }) };
-  return { request: resolveConnect(options, CONNECT_KEYS, socketTls), ...(callback === undefined ? {} : { callback }) };
+  return { request: resolveConnect(options, CONNECT_KEYS, socket), ...(callback === undefined ? {} : { callback }) };
 }

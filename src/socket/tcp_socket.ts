@@ -19,7 +19,7 @@ import { SocketIteration } from "./iteration.ts";
 import { Pipe, type PipeTarget } from "./pipe.ts";
 import { resolveSocketSettings, SOCKET_OPTION_KEYS, type SocketSettings, type TCPSocketOptions } from "./settings.ts";
 import { connectionOf, SocketFacts } from "./socket_facts.ts";
-import { startUpgrade, type UpgradeOptions } from "./upgrade.ts";
+import { startUpgrade, type UpgradeOptions, type UpgradeState } from "./upgrade.ts";
 import { makeReadable, makeWritable } from "./socket_streams.ts";
 import type { WriteCallback } from "./write_queue.ts";
 import { checkEncoding, toBytes } from "./written_data.ts";
@@ -102,8 +102,11 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   /** To a unix socket. */
   connect(path: string, listener?: () => void): this;
   connect(...args: unknown[]): this {
-    const { request, callback } = readConnectArguments(args, this.#tls);
-    const { state, stopDialing } = connectionOf(this);
+    const { settings, state, stopDialing } = connectionOf(this);
+    const { request, callback } = readConnectArguments(args, {
+      tls: this.#tls,
+      deadline: settings.handshakeMs < Infinity,
+    });
     if (stopDialing !== undefined || (state !== "idle" && state !== "connectingEnding")) {
       throw new TcpError("Cannot connect: a socket connects once; make a new one", {
         code: "EISCONN",
@@ -124,10 +127,10 @@ export class TCPSocket<State = unknown> extends SocketFacts {
    *
    * Bytes that the peer sent in the clear behind the command (RFC 3207, section 6) destroy the socket and throw
    * `ERR_TLS_INJECTION`. A `MessageProtocol` on the socket is asked for them; a parser of your own says what it has by
-   * `leftover`.
+   * `leftover`. A server should give the same object of options each time: it is read and verified once.
    */
-  upgradeTls(options: UpgradeOptions): Promise<void> {
-    return startUpgrade(connectionOf(this), options, this.#host ?? this.remoteAddress ?? "localhost");
+  upgradeTls(options: UpgradeOptions, state: UpgradeState = {}): Promise<void> {
+    return startUpgrade(connectionOf(this), options, this.#host ?? this.remoteAddress ?? "localhost", state);
   }
 
   // ---- writing ----

@@ -1,5 +1,6 @@
 /** `upgradeTls`: a socket that speaks plain TCP goes on with TLS, after a STARTTLS of some protocol. */
 
+import { invalid } from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
 import { ResumedTransport } from "../transport/resumed.ts";
 import { upgradeClientTls, upgradeServerTls } from "../transport/tls_choice.ts";
@@ -9,19 +10,28 @@ import type { Connection } from "./connection.ts";
 import { handshakeTimeout } from "./endings.ts";
 
 /** What `upgradeTls` takes: on a server's socket its certificate and rules, on a client's what to expect of the server. */
-export type UpgradeOptions = (TlsOptions | ClientTlsOptions) & {
+export type UpgradeOptions = TlsOptions | ClientTlsOptions;
+
+/** What `upgradeTls` is told besides. */
+export interface UpgradeState {
   /**
    * The bytes that your own parser has taken from the socket and not used yet. There must be none: whatever the peer has
    * sent in the clear behind the command that begins TLS was not said under TLS, by whomever it was.
    */
   leftover?: Uint8Array;
-};
+}
 
 /**
  * Starts the upgrade; throws for wrong options, a socket that cannot be upgraded, and bytes that came before it. Resolves
  * when the connection is secured. When it fails the socket is destroyed with the error; nobody has to await it.
  */
-export function startUpgrade(connection: Connection, given: UpgradeOptions, host: string): Promise<void> {
+export function startUpgrade(
+  connection: Connection,
+  given: UpgradeOptions,
+  host: string,
+  { leftover }: UpgradeState,
+): Promise<void> {
+  if (leftover !== undefined && !(leftover instanceof Uint8Array)) throw invalid("leftover", "a Uint8Array", leftover);
   const secure = readOptions(connection, given, host);
   const { transport } = connection;
   if (connection.state !== "open" || transport === undefined || connection.connectFailed !== undefined) {
@@ -30,7 +40,7 @@ export function startUpgrade(connection: Connection, given: UpgradeOptions, host
   if (transport.security !== undefined) {
     throw new TcpError("Cannot upgrade to TLS: the socket is encrypted already", { code: "ERR_TLS_ENCRYPTED" });
   }
-  refuseInjected(connection, given.leftover);
+  refuseInjected(connection, leftover);
   const upgrading = upgrade(connection, transport, secure);
   upgrading.catch(() => {/* it is the socket's end, and told as such */});
   return upgrading;
@@ -39,10 +49,6 @@ export function startUpgrade(connection: Connection, given: UpgradeOptions, host
 type Secure = (transport: Transport) => Promise<Transport>;
 
 function readOptions(connection: Connection, given: UpgradeOptions, host: string): Secure {
-  const { leftover } = given;
-  if (leftover !== undefined && !(leftover instanceof Uint8Array)) {
-    throw new TypeError('Option "leftover" must be a Uint8Array');
-  }
   if (connection.host === undefined) {
     const tls = upgradeClientTls(given);
     return (transport) => tls.secure(transport, host);

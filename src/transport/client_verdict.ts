@@ -16,7 +16,7 @@ export interface Leaf {
   readonly fingerprint256: string;
   /** Whether it is that of an authority (CA:TRUE). */
   readonly isAuthority: boolean;
-  /** Whether its extended key usage lets a client use it: it names clients, or nobody (RFC 5280, 4.2.1.12). */
+  /** Whether a client may use it, for the code only: the engine decides (RFC 5280, 4.2.1.12). */
   readonly isForClients: boolean;
   /** From when on it is valid, by `Date.now()`. */
   readonly notBeforeMs: number;
@@ -91,9 +91,10 @@ export function judgeClient(
   if (leaf === undefined) return error ?? "UNABLE_TO_GET_ISSUER_CERT";
   if (leaf.isAuthority || authorities.has(leaf.fingerprint256)) return error ?? "INVALID_PURPOSE";
   if (resumed) return verified.vouchFor(leaf.fingerprint256, nowMs) ? undefined : SESSION_UNVERIFIED;
-  const fault = faultOf(leaf, nowMs); // the engine calls most of them by one name
+  // The engine has looked at the dates, too, but calls most of what is wrong by one name.
+  const fault = faultOf(leaf, nowMs);
   if (fault !== undefined) return fault;
-  if (!handshake.verified) return error ?? "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+  if (!handshake.verified) return leaf.isForClients ? error ?? "UNABLE_TO_VERIFY_LEAF_SIGNATURE" : "INVALID_PURPOSE";
   verified.remember(leaf, nowMs);
   return undefined;
 }
@@ -102,5 +103,5 @@ export function judgeClient(
 function faultOf(leaf: Leaf, nowMs: number): string | undefined {
   if (!(nowMs <= leaf.notAfterMs)) return "CERT_HAS_EXPIRED";
   if (!(nowMs >= leaf.notBeforeMs)) return "CERT_NOT_YET_VALID";
-  return leaf.isForClients ? undefined : "INVALID_PURPOSE";
+  return undefined;
 }

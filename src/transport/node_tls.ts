@@ -11,7 +11,7 @@ import { asError, TcpError } from "../base/errors.ts";
 import { judgeClient, type Leaf, SESSION_UNVERIFIED, VerifiedLeaves } from "./client_verdict.ts";
 import { codeOf } from "./error_codes.ts";
 import { type CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
-import { type Authorities, type KeyPair, readAuthorities, readKeyPair } from "./tls_material.ts";
+import { type Authorities, isForClients, type KeyPair, readAuthorities, readKeyPair } from "./tls_material.ts";
 import { checkCertificate, type ClientTlsOptions, type TlsCertificate, type TlsOptions } from "./tls_options.ts";
 import { findCertificate } from "./tls_servername.ts";
 import { type SecurityFacts, TlsTransport } from "./tls_transport.ts";
@@ -20,10 +20,6 @@ import type { CipherInfo, PeerCertificate, Transport } from "./transport.ts";
 // Loaded when first asked for: programs without TLS do without its start-up time and memory.
 const nodeTls = () => process.getBuiltinModule("node:tls");
 const nodeNet = () => process.getBuiltinModule("node:net");
-
-// Extended key usages (RFC 5280, 4.2.1.12).
-const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
-const ANY_USE = "2.5.29.37.0";
 
 type ContextFound = (error: Error | null, context?: SecureContext) => void;
 
@@ -53,9 +49,6 @@ export class NodeTlsContext {
       requestCert,
       rejectUnauthorized: this.#rejects,
       ...(alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] }),
-      ...(sni === undefined
-        ? {}
-        : { SNICallback: (name: string, done: ContextFound) => void this.#select(name, done) }),
     });
     if (typeof sni === "object") Object.values(sni).forEach((certificate) => this.#contextOf(certificate));
   }
@@ -71,6 +64,9 @@ export class NodeTlsContext {
     const seat: Server = Object.create(this.#server, {
       emit: { value: (event: string, ...args: unknown[]) => handshake.hear(event, args) },
       _handshakeTimeout: { value: 0 },
+      _SNICallback: {
+        value: this.#options.sni && ((name: string, done: ContextFound) => void this.#select(name, done, handshake)),
+      },
     });
     EventEmitter.prototype.emit.call(seat, "connection", handshake.carrier);
     handshake.carrier.release();
@@ -114,15 +110,17 @@ export class NodeTlsContext {
   }
 
   // Never rejects: what the user's function throws costs its connection.
-  async #select(servername: string, done: ContextFound): Promise<void> {
+  async #select(servername: string, done: ContextFound, handshake: Handshake): Promise<void> {
     let context: SecureContext | undefined;
     try {
       const certificate = await findCertificate(this.#options.sni, servername);
       if (certificate !== undefined) context = this.#contextOf(certificate);
     } catch (thrown) {
-      return done(asError(thrown));
+      return handshake.failed(asError(thrown));
     }
+    if (handshake.over) return;
     done(null, context);
+    handshake.carrier.poke(); // the answer would wait for the client's next bytes
   }
 
   #contextOf(certificate: TlsCertificate): SecureContext {
@@ -193,6 +191,10 @@ abstract class Handshake implements CarrierOwner {
 
   constructor(transport: Transport) {
     this.carrier = new TlsCarrier(transport, this);
+  }
+
+  get over(): boolean {
+    return this.#over;
   }
 
   get outcome(): Promise<Transport> {
@@ -316,7 +318,7 @@ function leafOf(stream: TLSSocket): Leaf | undefined {
   return {
     fingerprint256: certificate.fingerprint256,
     isAuthority: certificate.ca,
-    isForClients: certificate.keyUsage?.some((use) => use === CLIENT_AUTH || use === ANY_USE) ?? true,
+    isForClients: isForClients(certificate.raw),
     notBeforeMs: Date.parse(certificate.validFrom),
     notAfterMs: Date.parse(certificate.validTo),
   };

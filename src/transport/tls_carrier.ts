@@ -22,6 +22,8 @@ const SMALLEST_BUFFER_BYTES = 1_024;
 const LARGEST_BUFFER_BYTES = 65_536;
 const SMALL_READS = 16;
 
+const EMPTY = new Uint8Array(0);
+
 type Listener = (arg?: unknown) => void;
 type Sent = (error?: Error | null) => void;
 
@@ -60,6 +62,11 @@ export class TlsCarrier {
   release(): void {
     this.held = false;
     if (!this.#reading && !this.#closed && !this.finCame) void this.#read();
+  }
+
+  /** Lets the TLS socket send what it has to send. */
+  poke(): void {
+    this.#data?.(EMPTY);
   }
 
   /** Resolves when everything written has been handed to the kernel, or has failed. */

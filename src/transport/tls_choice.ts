@@ -28,9 +28,16 @@ export interface ClientTls {
   secure(transport: Transport, host: string, signal?: AbortSignal): Promise<Transport>;
 }
 
+/** What else decides on a server's engine; see {@link chooseTlsEngine}. */
+export interface ServerNeeds {
+  readonly noDelay: boolean;
+  readonly unix: boolean;
+  readonly deadline: boolean;
+}
+
 /** Reads the key material and chooses the engine. Throws a TypeError for what is wrong. */
-export function openServerTls(options: TlsOptions, needs: { noDelay: boolean; unix: boolean }): ServerTls {
-  if (chooseTlsEngine({ side: "server", tls: options, ...needs }) === "node") return nodeServer(options);
+export function openServerTls(options: TlsOptions, needs: ServerNeeds): ServerTls {
+  if (chooseTlsEngine({ side: "server", tls: options, ...needs }) === "node") return nodeServer(options, needs);
   const server = new DenoTlsServer(options);
   return {
     listen(target) {
@@ -44,24 +51,31 @@ export function openServerTls(options: TlsOptions, needs: { noDelay: boolean; un
   };
 }
 
-function nodeServer(options: TlsOptions): ServerTls {
+function nodeServer(options: TlsOptions, needs: ServerNeeds): ServerTls {
   const context = new NodeTlsContext(options);
   return {
     listen,
     secure: (transport) => context.secure(transport),
     reload: (changed) => {
       checkTlsOptions(changed);
-      chooseTlsEngine({ side: "server", tls: changed, noDelay: true, unix: false });
-      return nodeServer(changed);
+      if (chooseTlsEngine({ side: "server", tls: changed, ...needs }) === "deno" && changed.engine === "deno") {
+        throw new TypeError('Option "tls.engine" must stay "node" while the server listens');
+      }
+      return nodeServer(changed, needs);
     },
   };
 }
 
 /** Checks the options, reads the key material and chooses the engine. `true` is for the defaults. */
-export function openClientTls(options: ClientTlsOptions | true, unix: boolean): ClientTls {
+export function openClientTls(
+  options: ClientTlsOptions | true,
+  surroundings: { unix: boolean; deadline: boolean },
+): ClientTls {
   const tls = options === true ? {} : options;
   checkClientTlsOptions(tls);
-  return chooseTlsEngine({ side: "client", tls, unix }) === "node" ? new NodeTlsClient(tls) : new DenoTlsClient(tls);
+  return chooseTlsEngine({ side: "client", tls, ...surroundings }) === "node"
+    ? new NodeTlsClient(tls)
+    : new DenoTlsClient(tls);
 }
 
 // A server upgrades thousands of sockets with the same options: they share a context, and what it has verified.

@@ -1,29 +1,39 @@
 /**
  * Which of the runtime's two TLS implementations does what was asked. Each lacks what the other has:
  *
- * | asked for                                        | `"deno"`                   | `"node"` |
- * | ------------------------------------------------ | -------------------------- | -------- |
- * | server: certificate, key, chain, ALPN            | yes                        | yes      |
- * | server: `tcp.noDelay`                            | no                         | yes      |
- * | server: `requestCert`, `sni`, min/maxVersion     | no                         | yes      |
- * | server: `reloadTls`                              | no                         | yes      |
- * | both: over a unix socket                         | no                         | yes      |
- * | server: `getCipher()`, `getProtocol()`           | undefined                  | yes      |
- * | client: `ca`                                     | beside those built in      | yes      |
- * | client: certificate, min/maxVersion              | no                         | yes      |
- * | client: `checkServerIdentity`, `rejectUnauthorized: false` | no               | yes      |
- * | client: `getCipher()`, `getPeerCertificate()`    | undefined                  | yes      |
- * | `upgradeTls`, both ends                          | no                         | yes      |
+ * | asked for                                                  | `"deno"`               | `"node"`               |
+ * | ---------------------------------------------------------- | ---------------------- | ---------------------- |
+ * | `deadlines.handshakeMs`                                    | ends it, keeps the fd¹ | yes                    |
+ * | certificate, key, chain, passphrase; ALPN                  | yes (server)           | yes                    |
+ * | server: `tcp.noDelay`                                      | no                     | yes                    |
+ * | server: `requestCert`, `sni`, min/maxVersion, `reloadTls`  | no                     | yes                    |
+ * | client: `ca`                                               | beside those built in  | instead of those       |
+ * | client: certificate, min/maxVersion                        | no                     | yes                    |
+ * | client: `checkServerIdentity`, `rejectUnauthorized: false` | no                     | yes                    |
+ * | client: code of an expired certificate                     | `CERT_HAS_EXPIRED`     | `UNABLE_TO_VERIFY_...` |
+ * | `getCipher()`, `getProtocol()`, `getPeerCertificate()`     | undefined              | yes                    |
+ * | a unix socket                                              | no                     | yes                    |
+ * | `upgradeTls`                                               | no                     | yes                    |
  *
- * `"auto"` takes `"deno"` where it can do all of it, so a server has `"node"` unless `tcp.noDelay` is off.
+ * ¹ The runtime frees the descriptor of an unfinished handshake when the peer goes, not when it is closed.
+ *
+ * `"auto"` takes `"deno"` only where it can do all of it: so with the defaults, a handshake deadline among them, `"node"`.
  */
 
 import type { ClientTlsOptions, TlsEngine, TlsOptions } from "./tls_options.ts";
 
+/** What decides, besides the TLS options. */
+interface Surroundings {
+  /** Whether the connection is a unix socket. */
+  readonly unix: boolean;
+  /** Whether the handshake has a deadline. */
+  readonly deadline: boolean;
+}
+
 /** What decides. */
 export type TlsNeeds =
-  | { readonly side: "server"; readonly tls: TlsOptions; readonly noDelay: boolean; readonly unix: boolean }
-  | { readonly side: "client"; readonly tls: ClientTlsOptions; readonly unix: boolean }
+  | ({ readonly side: "server"; readonly tls: TlsOptions; readonly noDelay: boolean } & Surroundings)
+  | ({ readonly side: "client"; readonly tls: ClientTlsOptions } & Surroundings)
   | { readonly side: "upgrade"; readonly tls: TlsOptions | ClientTlsOptions };
 
 /** Chooses the engine; throws a TypeError if the one that was forced cannot do what else was asked. */
@@ -34,8 +44,8 @@ export function chooseTlsEngine(needs: TlsNeeds): Exclude<TlsEngine, "auto"> {
     throw new TypeError(`Option "tls.engine" must not be "deno" with ${obstacle}: only "node" can do that`);
   }
   if (engine !== "auto") return engine;
-  // `ca` means the same with both words only here: one engine trusts nothing else, the other trusts it, too.
-  if (obstacle !== undefined || (needs.side === "client" && needs.tls.ca !== undefined)) return "node";
+  if (obstacle !== undefined || needs.side === "upgrade" || needs.deadline) return "node";
+  if (needs.side === "client" && needs.tls.ca !== undefined) return "node"; // else it would not keep the others out
   return "deno";
 }
 

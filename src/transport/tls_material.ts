@@ -1,5 +1,6 @@
 /** Keys and certificates: parsed and verified where they are given, so that a bad one fails there and not at every handshake. */
 
+import { Buffer } from "node:buffer";
 import type { KeyObject, X509Certificate } from "node:crypto";
 import type { Pem, TlsCertificate } from "./tls_options.ts";
 
@@ -110,6 +111,25 @@ function isVersion3(der: Uint8Array): boolean {
   const body = contentAt(der, contentAt(der, 0)); // Certificate ::= SEQUENCE { TBSCertificate ::= SEQUENCE { ...
   // [0] EXPLICIT INTEGER 2
   return [0xa0, 0x03, 0x02, 0x01, 0x02].every((byte, offset) => der[body + offset] === byte);
+}
+
+// The extension's identifier, and of the uses that it may name those that let a client use the certificate.
+const EXTENDED_KEY_USAGE = Uint8Array.of(0x06, 0x03, 0x55, 0x1d, 0x25);
+const CLIENT_AUTH = Uint8Array.of(0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02);
+const ANY_USE = Uint8Array.of(0x06, 0x04, 0x55, 0x1d, 0x25, 0x00);
+
+/**
+ * Whether a certificate names clients among its uses, or names none. A guess by its bytes, good enough to say what the
+ * engine has found wrong, and for nothing else.
+ */
+export function isForClients(der: Uint8Array): boolean {
+  const bytes = Buffer.from(der.buffer, der.byteOffset, der.length);
+  const at = bytes.indexOf(EXTENDED_KEY_USAGE);
+  if (at < 0) return true;
+  const behind = at + EXTENDED_KEY_USAGE.length;
+  const octets = bytes[behind] === 0x01 ? behind + 3 : behind; // behind "critical"
+  const uses = bytes.subarray(octets, octets + 2 + (bytes[octets + 1] ?? 0));
+  return uses.indexOf(CLIENT_AUTH) >= 0 || uses.indexOf(ANY_USE) >= 0;
 }
 
 /** Where the content of the element at `at` begins, behind its tag and length. */

@@ -85,7 +85,7 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
     { limits: { maxConnection: 5 } },
     TypeError,
     'Option "limits.maxConnection" is unknown; "limits" takes maxWriteQueueBytes, highWaterMarkBytes, ' +
-    "maxConnections, dropWhenFull",
+    "maxConnections, dropWhenFull, maxHandshakes",
   ],
   [{ limits: 5 }, TypeError, 'Option "limits" must be an object; it is 5'],
   [{ tcp: { timeout: -1 } }, RangeError, 'Option "tcp.timeout" must be from 0 to 2147483647 milliseconds; it is -1'],
