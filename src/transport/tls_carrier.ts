@@ -27,6 +27,11 @@ const EMPTY = new Uint8Array(0);
 type Listener = (arg?: unknown) => void;
 type Sent = (error?: Error | null) => void;
 
+interface Write {
+  readonly bytes: Uint8Array;
+  readonly sent: Sent;
+}
+
 /** See the module's comment. */
 export class TlsCarrier {
   // What the TLS socket looks at.
@@ -50,8 +55,10 @@ export class TlsCarrier {
   #buffer: Uint8Array | undefined;
   #bufferBytes = SMALLEST_BUFFER_BYTES;
   #smallReads = 0;
-  // The last write, which the next waits for.
-  #writing: Promise<void> | undefined;
+  // The write in flight, and those that wait for it: one at most, but for an alert.
+  #writing: Write | undefined;
+  #waiting: Write[] | undefined;
+  #flushed: PromiseWithResolvers<void> | undefined;
 
   constructor(transport: Transport, owner: CarrierOwner) {
     this.transport = transport;
@@ -70,8 +77,10 @@ export class TlsCarrier {
   }
 
   /** Resolves when everything written has been handed to the kernel, or has failed. */
-  async flushed(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing;
+  flushed(): Promise<void> {
+    if (this.#writing === undefined) return Promise.resolve();
+    this.#flushed ??= Promise.withResolvers();
+    return this.#flushed.promise;
   }
 
   /** Tells the TLS socket that there is nothing below it any more. */
@@ -153,25 +162,37 @@ export class TlsCarrier {
   uncork(): void {}
 
   write(bytes: Uint8Array, sent: Sent): boolean {
-    const before = this.#writing;
-    const writing: Promise<void> = this.#write(bytes, before).then((failure) => {
-      if (this.#writing === writing) this.#writing = undefined;
-      if (failure === undefined) sent();
-      else if (!this.#closed) this.owner.failed(failure.error);
-    });
-    this.#writing = writing;
+    if (this.#writing === undefined) this.#send({ bytes, sent });
+    else (this.#waiting ??= []).push({ bytes, sent });
     return true;
   }
 
-  // Never rejects: gives what went wrong.
-  async #write(bytes: Uint8Array, before: Promise<void> | undefined): Promise<{ error: unknown } | undefined> {
-    if (before !== undefined) await before;
-    try {
-      for (let at = 0; at < bytes.length;) at += await this.transport.write(at === 0 ? bytes : bytes.subarray(at));
-      return undefined;
-    } catch (error) {
-      return { error };
-    }
+  #send(write: Write): void {
+    this.#writing = write;
+    this.transport.write(write.bytes).then(this.#wrote, this.#notWritten);
+  }
+
+  // Made once: a promise's callbacks for each write would be two closures more.
+  readonly #wrote = (taken: number) => {
+    const { bytes, sent } = this.#writing!; // it is what was written
+    if (taken < bytes.length) return this.#send({ bytes: bytes.subarray(taken), sent });
+    const next = this.#waiting?.shift();
+    if (next === undefined) this.#writing = undefined;
+    else this.#send(next);
+    sent();
+    this.#settle();
+  };
+
+  readonly #notWritten = (error: unknown) => {
+    this.#writing = this.#waiting = undefined;
+    if (!this.#closed) this.owner.failed(error);
+    this.#settle();
+  };
+
+  #settle(): void {
+    if (this.#writing !== undefined) return;
+    this.#flushed?.resolve();
+    this.#flushed = undefined;
   }
 
   /** The TLS socket is done; what it has written last, an alert perhaps, still goes out. */

@@ -155,13 +155,16 @@ export class TlsTransport implements Transport {
 
   #arrive(chunk: Uint8Array): void {
     if (this.#closed) return;
+    const read = this.#read;
+    this.#read = undefined;
+    // Whoever waits has seen the queue empty.
+    if (read !== undefined && chunk.length <= read.buffer.length) {
+      read.buffer.set(chunk);
+      return read.resolve(chunk.length);
+    }
     this.#chunks.push(chunk);
     this.#queued += chunk.length;
-    const read = this.#read;
-    if (read !== undefined) {
-      this.#read = undefined;
-      read.resolve(this.#fill(read.buffer));
-    }
+    read?.resolve(this.#fill(read.buffer));
     if (this.#queued >= HIGH_WATER_BYTES) this.#carrier.held = true;
   }
 

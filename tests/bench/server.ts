@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a command line
 /**
  * The servers that are measured: `deno run --allow-net tests/bench/server.ts MODE PORT`, for a load generator that speaks
- * the mode's protocol.
+ * the mode's protocol; `tls PORT CERT KEY` echoes over TLS and needs `--allow-read`.
  */
 
 import { createChatServer } from "../../examples/chat/server.ts";
@@ -29,14 +29,20 @@ const modes: Record<string, (socket: TCPSocket) => void> = {
   },
 };
 
-const [mode = "", port = ""] = Deno.args;
+const [mode = "", port = "", certFile = "", keyFile = "", engine = "auto"] = Deno.args;
 const limits = { maxConnections: 20_000 };
 const handler = modes[mode];
 if (mode === "chat") {
   createChatServer({ limits }).app.listen(Number(port), "127.0.0.1");
+} else if (mode === "tls") {
+  const [cert, key] = [Deno.readTextFileSync(certFile), Deno.readTextFileSync(keyFile)];
+  createServer(ServerProtocol.TCP, {
+    limits,
+    ...(engine === "deno" ? { tls: { cert, key, engine: "deno" }, tcp: { noDelay: false } } : { tls: { cert, key } }),
+  }).onConnection((socket) => socket.on("data", (data) => socket.write(data))).listen(Number(port), "127.0.0.1");
 } else if (handler !== undefined) {
   createServer(ServerProtocol.TCP, { limits }).onConnection(handler).listen(Number(port), "127.0.0.1");
 } else {
-  console.error(`usage: server.ts ${Object.keys(modes).join("|")}|chat PORT`);
+  console.error(`usage: server.ts ${Object.keys(modes).join("|")}|chat PORT, or tls PORT CERT KEY [deno]`);
   Deno.exit(2);
 }
