@@ -14,8 +14,8 @@ import { type CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
 import { type Authorities, isForClients, type KeyPair, readAuthorities, readKeyPair } from "./tls_material.ts";
 import { checkCertificate, type ClientTlsOptions, type TlsCertificate, type TlsOptions } from "./tls_options.ts";
 import { findCertificate } from "./tls_servername.ts";
-import { type SecurityFacts, TlsTransport } from "./tls_transport.ts";
-import type { CipherInfo, PeerCertificate, Transport } from "./transport.ts";
+import { TlsTransport } from "./tls_transport.ts";
+import type { CipherInfo, PeerCertificate, Transport, TransportSecurity } from "./transport.ts";
 
 // Loaded when first asked for: programs without TLS do without its start-up time and memory.
 const nodeTls = () => process.getBuiltinModule("node:tls");
@@ -28,12 +28,18 @@ interface AcceptedSocket extends TLSSocket {
   readonly servername?: string | false | null;
 }
 
+/** A `Server` of one connection. */
+interface Seat extends Server {
+  handshake: ServerHandshake | undefined;
+}
+
 /** A server's keys, certificates and rules, and what it has verified under them. A reload makes a new one. */
 export class NodeTlsContext {
   readonly #options: TlsOptions;
   readonly #name: string;
   readonly #authorities: Authorities | undefined;
-  readonly #server: Server;
+  // What the seats of the connections have in common; see `#makeSeats`.
+  readonly #seats: Server;
   readonly #verified = new VerifiedLeaves();
   // Contexts of the certificates that `sni` gave, made once each.
   readonly #contexts = new WeakMap<TlsCertificate, SecureContext>();
@@ -44,12 +50,13 @@ export class NodeTlsContext {
     this.#name = name;
     this.#authorities = readAuthorities(`${name}.ca`, options.ca, true);
     const { alpnProtocols, sni, requestCert = false } = options;
-    this.#server = nodeTls().createServer({
+    const server = nodeTls().createServer({
       ...this.#contextOptions(readKeyPair(name, options)),
       requestCert,
       rejectUnauthorized: this.#rejects,
       ...(alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] }),
     });
+    this.#seats = this.#makeSeats(server);
     if (typeof sni === "object") Object.values(sni).forEach((certificate) => this.#contextOf(certificate));
   }
 
@@ -59,18 +66,34 @@ export class NodeTlsContext {
    */
   secure(transport: Transport): Promise<Transport> {
     const handshake = new ServerHandshake(transport, (stream) => this.#judge(stream), this.#rejects);
-    // The listener of "connection" makes a TLS socket that tells `this` of its fate: one server for each connection, so
-    // that nobody has to find out whose event it was. It needs no deadline of its own either: a timer each.
-    const seat: Server = Object.create(this.#server, {
-      emit: { value: (event: string, ...args: unknown[]) => handshake.hear(event, args) },
-      _handshakeTimeout: { value: 0 },
-      _SNICallback: {
-        value: this.#options.sni && ((name: string, done: ContextFound) => void this.#select(name, done, handshake)),
-      },
-    });
+    const seat: Seat = Object.create(this.#seats);
+    seat.handshake = handshake;
     EventEmitter.prototype.emit.call(seat, "connection", handshake.carrier);
     handshake.carrier.release();
-    return handshake.outcome;
+    return handshake.outcome.finally(() => seat.handshake = undefined);
+  }
+
+  /**
+   * The listener of "connection" makes a TLS socket that tells its `this` of its fate. So each connection has a seat of its
+   * own, which is the server but for these, and nobody has to find out whose event it was. It needs no deadline either: that
+   * would be a timer each.
+   */
+  #makeSeats(server: Server): Server {
+    const select = (name: string, done: ContextFound, handshake: Handshake) => void this.#select(name, done, handshake);
+    return Object.create(server, {
+      emit: {
+        value(this: Seat, event: string, ...args: unknown[]) {
+          return this.handshake?.hear(event, args) ?? false;
+        },
+      },
+      _handshakeTimeout: { value: 0 },
+      _SNICallback: this.#options.sni === undefined ? {} : {
+        get(this: Seat) {
+          const { handshake } = this;
+          return handshake && ((name: string, done: ContextFound) => select(name, done, handshake));
+        },
+      },
+    });
   }
 
   get #rejects(): boolean {
@@ -209,10 +232,10 @@ abstract class Handshake implements CarrierOwner {
     this.fail(new TcpError("Cannot secure the connection: the peer ended it", { code: "ECONNRESET" }));
   }
 
-  protected succeed(stream: TLSSocket, facts: SecurityFacts): void {
+  protected succeed(stream: TLSSocket, security: NodeSecurity): void {
     if (this.#over) return;
     this.#over = true;
-    this.#outcome.resolve(new TlsTransport(stream, this.carrier, facts));
+    this.#outcome.resolve(new TlsTransport(stream, this.carrier, security));
   }
 
   /** Rejects once the alert that says why has gone out. */
@@ -261,7 +284,7 @@ class ServerHandshake extends Handshake {
       this.fail(refusal(error ?? "ERR_TLS_UNAUTHORIZED"));
       stream.on("error", () => {/* told already */});
       stream.destroy();
-    } else this.succeed(stream, factsOf(stream, authorized, error, stream.servername));
+    } else this.succeed(stream, new NodeSecurity(stream, authorized, error, stream.servername));
   }
 }
 
@@ -284,32 +307,42 @@ class ClientHandshake extends Handshake {
       let error = authorizationError ? String(authorizationError) : undefined;
       // What was tolerated once comes back without a complaint.
       if (!this.#rejects && stream.isSessionReused()) error ??= SESSION_UNVERIFIED;
-      this.succeed(stream, factsOf(stream, error === undefined, error, this.#servername));
+      this.succeed(stream, new NodeSecurity(stream, error === undefined, error, this.#servername));
     });
   }
 }
 
-function factsOf(
-  stream: TLSSocket,
-  authorized: boolean,
-  authorizationError: string | undefined,
-  servername: string | false | null | undefined,
-): SecurityFacts {
-  return {
-    encrypted: true,
-    authorized,
-    authorizationError,
-    alpnProtocol: stream.alpnProtocol || undefined,
-    servername: servername || undefined,
-    getCipher: (): CipherInfo | undefined => stream.getCipher() ?? undefined,
-    getProtocol: () => stream.getProtocol() ?? undefined,
-    getPeerCertificate: () => certificateOf(stream),
-  };
-}
+/** What a TLS socket tells. */
+class NodeSecurity implements TransportSecurity {
+  readonly encrypted = true;
+  readonly authorized: boolean;
+  readonly authorizationError: string | undefined;
+  readonly alpnProtocol: string | undefined;
+  readonly servername: string | undefined;
+  truncated = false;
+  readonly #stream: TLSSocket;
 
-function certificateOf(stream: TLSSocket): PeerCertificate | undefined {
-  const certificate: PeerCertificate | Record<string, never> | null = stream.getPeerCertificate();
-  return certificate !== null && "raw" in certificate ? certificate : undefined;
+  /** `error` is the code of what is wrong with the peer's certificate. */
+  constructor(stream: TLSSocket, authorized: boolean, error: string | undefined, servername?: string | false | null) {
+    this.#stream = stream;
+    this.authorized = authorized;
+    this.authorizationError = error;
+    this.alpnProtocol = stream.alpnProtocol || undefined;
+    this.servername = servername || undefined;
+  }
+
+  getCipher(): CipherInfo | undefined {
+    return this.#stream.getCipher() ?? undefined;
+  }
+
+  getProtocol(): string | undefined {
+    return this.#stream.getProtocol() ?? undefined;
+  }
+
+  getPeerCertificate(): PeerCertificate | undefined {
+    const certificate: PeerCertificate | Record<string, never> | null = this.#stream.getPeerCertificate();
+    return certificate !== null && "raw" in certificate ? certificate : undefined;
+  }
 }
 
 function leafOf(stream: TLSSocket): Leaf | undefined {

@@ -18,7 +18,8 @@ export interface CarrierOwner {
 }
 
 // The buffer grows while reads fill it and shrinks when they do not, so that an idle connection holds little.
-const SMALLEST_BUFFER_BYTES = 1_024;
+const SMALLEST_BUFFER_BYTES = 256;
+const HANDSHAKE_BUFFER_BYTES = 4_096;
 const LARGEST_BUFFER_BYTES = 65_536;
 const SMALL_READS = 16;
 
@@ -53,7 +54,7 @@ export class TlsCarrier {
   #reading = false;
   #closed = false;
   #buffer: Uint8Array | undefined;
-  #bufferBytes = SMALLEST_BUFFER_BYTES;
+  #bufferBytes = HANDSHAKE_BUFFER_BYTES;
   #smallReads = 0;
   // The write in flight, and those that wait for it: one at most, but for an alert.
   #writing: Write | undefined;
@@ -69,6 +70,12 @@ export class TlsCarrier {
   release(): void {
     this.held = false;
     if (!this.#reading && !this.#closed && !this.finCame) void this.#read();
+  }
+
+  /** The handshake is done: the bytes go to another owner, and a silent connection should hold little. */
+  secured(owner: CarrierOwner): void {
+    this.owner = owner;
+    this.#resize(SMALLEST_BUFFER_BYTES);
   }
 
   /** Lets the TLS socket send what it has to send. */
@@ -124,7 +131,8 @@ export class TlsCarrier {
   }
 
   #adapt(bytes: number): void {
-    const size = this.#bufferBytes;
+    const size = this.#buffer?.length;
+    if (size === undefined) return; // the handshake is just done
     if (bytes === size) {
       this.#smallReads = 0;
       if (size < LARGEST_BUFFER_BYTES) this.#resize(size * 4);

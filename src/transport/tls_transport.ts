@@ -1,7 +1,7 @@
 /** A secured connection as a transport: reads, writes and the two ends of it, over a TLS socket and its carrier. */
 
 import type { Duplex } from "node:stream";
-import type { TlsCarrier } from "./tls_carrier.ts";
+import type { CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
 import type { Transport, TransportSecurity } from "./transport.ts";
 
 /** Plaintext that waits for a read; with this much of it nothing more is read below. */
@@ -21,8 +21,8 @@ interface Write {
   readonly reject: (error: unknown) => void;
 }
 
-/** What the engine tells of the connection, all but its end. */
-export type SecurityFacts = Omit<TransportSecurity, "truncated">;
+/** What the engine tells of the connection; whether it was cut off is found out here. */
+type Security = TransportSecurity & { truncated: boolean };
 
 const closedError = () => new Deno.errors.BadResource("The connection is closed");
 const canceledError = () => Object.assign(new Deno.errors.Interrupted("operation canceled"), { code: "EINTR" });
@@ -32,8 +32,8 @@ const pipeError = () => Object.assign(new Deno.errors.BrokenPipe("Broken pipe"),
  * See the module's comment. The TLS socket always flows, because it loses the end of a peer while it is paused; what comes
  * is kept here, and the carrier reads no more while there is much of it.
  */
-export class TlsTransport implements Transport {
-  readonly security: TransportSecurity;
+export class TlsTransport implements Transport, CarrierOwner {
+  readonly security: Security;
   readonly #carrier: TlsCarrier;
   readonly #stream: Duplex;
   #chunks: Uint8Array[] = [];
@@ -50,19 +50,24 @@ export class TlsTransport implements Transport {
   #finishing: Promise<void> | undefined;
 
   /** Takes over the carrier and the TLS socket on it. */
-  constructor(stream: Duplex, carrier: TlsCarrier, facts: SecurityFacts) {
+  constructor(stream: Duplex, carrier: TlsCarrier, security: Security) {
     this.#stream = stream;
     this.#carrier = carrier;
-    const security = Object.assign(facts, { truncated: false });
     this.security = security;
-    carrier.owner = {
-      failed: (error) => this.#fail(error),
-      // An end that was told before the FIN came was the peer's own.
-      ended: () => security.truncated = !this.#ended,
-    };
+    carrier.secured(this);
     stream.on("data", (chunk: Uint8Array) => this.#arrive(chunk));
     stream.on("end", () => this.#end());
     stream.on("error", (error) => this.#fail(error));
+  }
+
+  /** For the carrier: the transport failed. */
+  failed(error: unknown): void {
+    this.#fail(error);
+  }
+
+  /** For the carrier: the FIN has come. An end that the TLS socket has told before was the peer's own. */
+  ended(): void {
+    this.security.truncated = !this.#ended;
   }
 
   get localAddr(): Deno.Addr {
