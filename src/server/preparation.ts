@@ -7,7 +7,7 @@ import { DeadlineTimer } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import type { CloseReason } from "../observe/close_receipt.ts";
 import type { Listener } from "../transport/listen.ts";
-import type { Transport } from "../transport/transport.ts";
+import { closeQuietly, type Transport } from "../transport/transport.ts";
 import { Acceptor, type AcceptPort } from "./accept_loop.ts";
 
 /** Where a server's connections come from. */
@@ -167,13 +167,5 @@ export class Preparation implements ConnectionSource {
     if (!this.#closed && this.size >= this.#steps.max()) return;
     this.#room?.resolve();
     this.#room = undefined;
-  }
-}
-
-function closeQuietly(transport: Transport): void {
-  try {
-    transport.close();
-  } catch {
-    // The engine has closed it.
   }
 }

@@ -5,20 +5,19 @@ import { EventEmitter } from "node:events";
 import "node:process";
 import { checkFunction, checkKeys, checkMs } from "../base/check.ts";
 import { asError, type SocketError, TcpError } from "../base/errors.ts";
-import { CLOSE_REASONS, type CloseReason, type CloseReceipt } from "../observe/close_receipt.ts";
+import { CLOSE_REASONS, type CloseReceipt } from "../observe/close_receipt.ts";
 import { Counters, type ServerMetrics } from "../observe/metrics.ts";
 import { tell } from "../observe/telemetry.ts";
 import type { ConnectionFace, SocketHost } from "../socket/connection_ports.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import { adoptTransport, type TCPSocket } from "../socket/tcp_socket.ts";
-import { systemError } from "../transport/error_codes.ts";
-import { canReusePort, listen, type Listener } from "../transport/listen.ts";
-import { openServerTls, type ServerTls } from "../transport/tls_choice.ts";
+import { canReusePort, type Listener } from "../transport/listen.ts";
 import type { TlsOptions } from "../transport/tls_options.ts";
 import { endpointOf, type Transport } from "../transport/transport.ts";
-import { Acceptor, type AcceptVerdict } from "./accept_loop.ts";
+import { Admission } from "./admission.ts";
 import { type Connections, ConnectionSet } from "./connections.ts";
-import { type ConnectionSource, Preparation, type PreparationPort } from "./preparation.ts";
+import { Intake } from "./intake.ts";
+import type { ConnectionSource } from "./preparation.ts";
 import { type ListenOptions, readListenArguments } from "./listen_arguments.ts";
 import type { Capabilities, CloseOptions, ServerAddress, TcpServerEvents } from "./server_types.ts";
 import { Reporter } from "./reporter.ts";
@@ -62,25 +61,26 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   readonly #counters = new Counters(CLOSE_REASONS);
   readonly #host: SocketHost;
   readonly #reporter: Reporter;
-  readonly #preparationPort: PreparationPort;
-  #tls: ServerTls | undefined;
+  readonly #admission: Admission<State>;
+  #intake: Intake | undefined;
 
   /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
     super({ captureRejections: true });
     this.#reporter = new Reporter(this as EventEmitter);
     this.#host = {
-      handlerFailed: (error, face) => this.#handlerFailed(error, face as TCPSocket<State>),
-      connectionFailed: (error, face) => this.#connectionFailed(error, face as TCPSocket<State>),
+      handlerFailed: (error, face) => this.#reporter.report(error, face),
+      connectionFailed: (error, face) => {
+        if (this.listenerCount("error") > 0) this.#reporter.report(error, face);
+      },
       connectionClosed: (face, receipt) => this.#connectionClosed(face, receipt),
     };
-    this.#preparationPort = {
-      admit: () => this.#options.dropWhenFull ? undefined : this.#sockets.whenRoom(),
-      acceptFailed: (error, verdict) => this.#acceptFailed(error, verdict),
-      entered: (transport) => this.#enter(transport),
-      left: () => this.#sockets.unreserve(),
-      failed: (error, reason, transport) => this.#preparationFailed(error, reason, transport),
-    };
+    this.#admission = new Admission(
+      this.#sockets,
+      this.#counters,
+      this.#reporter,
+      () => this.#options.dropWhenFull,
+    );
     // A handler that comes after listen() starts the accepts then.
     EventEmitter.prototype.on.call(this, "newListener", (event: string | symbol) => {
       if (event === "connection") queueMicrotask(() => this.#startAccepting());
@@ -158,21 +158,17 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     if (where.path !== undefined) delete merged.port, delete merged.hostname;
     else if (where.port !== undefined) delete merged.path;
     const options = resolveServerOptions(merged);
-    const { path, hostname, port, backlog, reusePort, socket: { noDelay, handshakeMs } } = options;
-    this.#tls = options.tls === undefined
-      ? undefined
-      : openServerTls(options.tls, { noDelay, unix: path !== undefined, deadline: handshakeMs < Infinity });
+    const intake = new Intake(options);
     this.#options = options;
     try {
-      this.#listener = (this.#tls?.listen ?? listen)(
-        path === undefined ? { hostname, port, backlog, reusePort } : { path },
-      );
+      this.#listener = intake.listen();
     } catch (error) {
       queueMicrotask(() => this.emit("error", error as TcpError)); // `listen` throws TcpErrors only
       return this;
     }
     this.#closing = undefined;
-    const source = this.#source = this.#openSource(this.#listener);
+    this.#intake = intake;
+    const source = this.#source = intake.open(this.#listener, this.#admission);
     queueMicrotask(() => {
       if (this.#source !== source) return; // closed in between
       if (callback !== undefined) this.once("listening", callback);
@@ -306,11 +302,11 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    * begun before are resumed no more as those of an authorized client.
    */
   reloadTls(options: Partial<TlsOptions>): this {
-    if (this.#tls === undefined || this.#given.tls === undefined) {
+    if (!this.listening || this.#intake?.encrypted !== true || this.#given.tls === undefined) {
       throw new TcpError("Cannot reload: the server does not listen with TLS", { code: "ERR_SERVER_NOT_RUNNING" });
     }
     const tls = mergeTlsOptions(this.#given.tls, options);
-    this.#tls = this.#tls.reload(tls);
+    this.#intake.reloadTls(tls);
     this.#given = { ...this.#given, tls };
     return this;
   }
@@ -372,45 +368,6 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     }
   }
 
-  /** Where the connections of that listener come from: as they are, or after their handshake. */
-  #openSource(listener: Listener): ConnectionSource {
-    if (this.#tls === undefined) return new Acceptor(listener, this.#preparationPort);
-    return new Preparation(listener, {
-      prepare: (transport) => this.#tls!.secure(transport), // a reload changes it, nothing takes it away
-      deadline: {
-        option: "deadlines.handshakeMs",
-        reason: "deadline:handshake",
-        ms: this.#options.socket.handshakeMs,
-      },
-      reason: "tls",
-      max: () => this.#options.maxHandshakes,
-    }, this.#preparationPort);
-  }
-
-  /** A connection begins its handshake. */
-  #enter(transport: Transport): boolean {
-    if (this.#sockets.full) {
-      this.#drop(transport);
-      return false;
-    }
-    this.#sockets.reserve();
-    return true;
-  }
-
-  #preparationFailed(error: Error, reason: CloseReason, transport: Transport): void {
-    this.#counters.accepted++;
-    this.#counters.count({ reason, bytesRead: 0, bytesWritten: 0, unsentBytes: 0 });
-    if (reason === "shutdown") return;
-    const { address, port } = endpointOf(transport.remoteAddr);
-    this.#reporter.tell("tlsClientError", error, { remoteAddress: address, remotePort: port });
-  }
-
-  #drop(transport: Transport): void {
-    const { address, port } = endpointOf(transport.remoteAddr);
-    transport.close();
-    this.#reporter.tell("drop", { remoteAddress: address, remotePort: port });
-  }
-
   /** Makes a socket of it, unless the server is full or closed by now. */
   #take(transport: Transport, source: ConnectionSource): TCPSocket<State> | undefined {
     source.taken();
@@ -418,32 +375,16 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       transport.close();
       return undefined;
     }
-    if (this.#sockets.full) {
-      this.#drop(transport);
-      return undefined;
-    }
+    if (this.#admission.refused(transport)) return undefined;
     this.#counters.accepted++;
     const socket = adoptTransport(transport, this.#options.socket, this.#host) as TCPSocket<State>;
     this.#sockets.add(socket);
     return socket;
   }
 
-  #acceptFailed(error: unknown, verdict: AcceptVerdict): void {
-    this.#counters.acceptErrors++;
-    if (verdict === "unknown") this.#reporter.report(systemError(error, { syscall: "accept" }));
-  }
-
   #connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void {
     this.#counters.count(receipt);
     this.#sockets.remove(face as TCPSocket<State>);
-  }
-
-  #connectionFailed(error: Error, socket: TCPSocket<State>): void {
-    if (this.listenerCount("error") > 0) this.#reporter.report(error, socket);
-  }
-
-  #handlerFailed(error: Error, socket: TCPSocket<State>): void {
-    this.#reporter.report(error, socket);
   }
 
   static {

@@ -6,10 +6,10 @@
 import type { Buffer } from "node:buffer";
 import { asError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
-import { type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
-import type { CloseReason, CloseReceipt } from "../observe/close_receipt.ts";
+import { closeQuietly, type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
+import { type CloseReason, type CloseReceipt, receiptOf } from "../observe/close_receipt.ts";
 import { enterFlushWatch, flushEnded, Flushing, flushStarted, leaveFlushWatch } from "./flush_watch.ts";
-import { announceEnd, type Audience } from "./announce_end.ts";
+import { announceEnd, type Audience, throwLater } from "./announce_end.ts";
 import type { ByteHolder, ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
 import { endGuarded, takeGuarded } from "./guarded_consumer.ts";
 import type { IdleTimer } from "./idle_timer.ts";
@@ -20,6 +20,7 @@ import {
   finishedError,
   overflowError,
   reasonOf,
+  reasonOfEnd,
   reasonOfFailure,
   refusedWrite,
   stalledError,
@@ -184,8 +185,8 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     }
     // Here `state` is closed already, which is what `destroy` looks at: the machine's own ends come this way.
     if (next.action === "emitEnd+close" || next.action === "emitFinish+close") {
-      const reason = this.transport?.security?.truncated ? "truncated" : this.#peerEndedFirst ? "peer" : "local";
-      if (this.receipt === undefined) this.#finish(undefined, reason, "all");
+      const truncated = this.transport?.security?.truncated ?? false;
+      if (this.receipt === undefined) this.#finish(undefined, reasonOfEnd(this.#peerEndedFirst, truncated), "all");
     }
   }
 
@@ -213,19 +214,9 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
     queue.close();
     if (transport !== undefined) {
       leaveFlushWatch(this);
-      try {
-        transport.close();
-      } catch {
-        // Closed below us already.
-      }
+      closeQuietly(transport);
     }
-    this.receipt = Object.freeze({
-      reason,
-      bytesRead: this.bytesRead,
-      bytesWritten: queue.sentBytes,
-      unsentBytes,
-      ...(error === undefined ? {} : { error }),
-    });
+    this.receipt = receiptOf(reason, this.bytesRead, queue.sentBytes, unsentBytes, error);
     this.stopDialing?.();
     this.host?.connectionClosed(this.face, this.receipt);
     const { inFlight } = queue; // now: the write may fail before the microtask
@@ -395,17 +386,10 @@ export class Connection extends Flushing implements WriteQueuePort, ReadPort {
 
   /** A listener or callback of the user threw or rejected. */
   handlerThrew(thrown: unknown): void {
-    if (this.host === undefined) return this.throwLater(thrown);
+    if (this.host === undefined) return throwLater(thrown);
     const error = asError(thrown);
     this.destroy(error, "error", "nobody");
     this.host.handlerFailed(error, this.face);
-  }
-
-  /** Uncaught, outside of whatever runs now. */
-  throwLater(thrown: unknown): void {
-    queueMicrotask(() => {
-      throw thrown;
-    });
   }
 
   /** Something moved. */

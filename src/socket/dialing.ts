@@ -4,7 +4,7 @@ import { asError, TcpError } from "../base/errors.ts";
 import { dial } from "../transport/dial.ts";
 import { systemError } from "../transport/error_codes.ts";
 import type { ClientTls } from "../transport/tls_choice.ts";
-import type { Transport } from "../transport/transport.ts";
+import { closeQuietly, type Transport } from "../transport/transport.ts";
 import type { CloseReason } from "../observe/close_receipt.ts";
 import type { ConnectRequest } from "./connect_target.ts";
 import type { Connection } from "./connection.ts";
@@ -70,7 +70,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
     }
     try {
       const secured = await engine.secure(transport, "path" in target ? "localhost" : target.host, attempt.signal);
-      if (connection.receipt !== undefined) return secured.close(); // too late
+      if (connection.receipt !== undefined) return closeQuietly(secured); // too late
       settle();
       connection.open(secured);
       connection.emit("secureConnect");

@@ -15,6 +15,12 @@ export function reasonOfFailure(code: string): CloseReason {
   return ["ECONNRESET", "EPIPE", "ECONNABORTED", "ETIMEDOUT"].includes(code) ? "reset" : "error";
 }
 
+/** The reason of an orderly end. */
+export function reasonOfEnd(peerEndedFirst: boolean, truncated: boolean): CloseReason {
+  if (truncated) return "truncated";
+  return peerEndedFirst ? "peer" : "local";
+}
+
 /** Whatever was still waiting when the socket closed gets this. */
 export function destroyedError(syscall: string): TcpError {
   return new TcpError(`Cannot ${syscall}: the socket is closed`, { code: "ERR_STREAM_DESTROYED", syscall });

@@ -79,6 +79,15 @@ export interface TransportSecurity {
   getPeerCertificate(): PeerCertificate | undefined;
 }
 
+/** Closes a transport that may be closed below us already. */
+export function closeQuietly(transport: Transport): void {
+  try {
+    transport.close();
+  } catch {
+    // It was.
+  }
+}
+
 /** An address as sockets tell it. */
 export interface Endpoint {
   readonly address: string | undefined;

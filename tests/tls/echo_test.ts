@@ -1,8 +1,8 @@
 // TLS under the event socket, streams and messages, with every engine on both ends.
 
 import { assert, assertEquals } from "@std/assert";
-import { MessageProtocol, type TlsEngine } from "../../mod.ts";
-import { connectTo, listen, listenEcho, pattern, readAll, server } from "./support.ts";
+import { MessageProtocol, TCPSocket, type TlsEngine } from "../../mod.ts";
+import { authority, connectTo, listen, listenEcho, pattern, readAll, server } from "./support.ts";
 
 const ENGINES: readonly { server: TlsEngine; client: TlsEngine }[] = [
   { server: "node", client: "node" },
@@ -74,8 +74,6 @@ for (const engines of ENGINES) {
 
 Deno.test("TLS emits connect, ready and secureConnect, and sends then what was written before", async () => {
   await using app = listenEcho({ tls: { cert: server.cert, key: server.key } });
-  const { TCPSocket } = await import("../../tcp.ts");
-  const { authority } = await import("./support.ts");
   const socket = new TCPSocket({ tls: { ca: authority.cert } });
   const events: string[] = [];
   for (const event of ["connect", "ready", "secureConnect", "data"] as const) {

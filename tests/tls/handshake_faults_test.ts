@@ -1,14 +1,15 @@
 // Handshakes that fail cost their own connection only, and are told as tlsClientError and in numbers.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { createServer, TcpError } from "../../mod.ts";
+import { createServer, TcpError, type TcpServer } from "../../mod.ts";
+import { connect, TCPSocket } from "../../tcp.ts";
 import { makeAuthority, makeSelfSigned } from "../support/certificates.ts";
-import { authority, connectTo, listen, listenEcho, nextTlsClientError, server } from "./support.ts";
+import { authority, connectTo, listenEcho, nextTlsClientError, server } from "./support.ts";
 
 const tls = { cert: server.cert, key: server.key };
 
 /** Resolves when the server has closed that many connections for that reason. */
-async function closedFor(app: ReturnType<typeof listen>, reason: "tls" | "deadline:handshake", count: number) {
+async function closedFor(app: TcpServer, reason: "tls" | "deadline:handshake", count: number) {
   while (app.metrics().closed[reason] < count) await new Promise((resolve) => app.once("tlsClientError", resolve));
 }
 
@@ -121,7 +122,6 @@ for (const engine of CLIENT_ENGINES) {
   Deno.test(`a client (${engine}) gives up a silent server at deadlines.handshakeMs`, async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const accepting = listener.accept();
-    const { connect } = await import("../../tcp.ts");
     const error = await assertRejects(
       () => connect({ port: listener.addr.port, host: "127.0.0.1", tls: { engine }, deadlines: { handshakeMs: 100 } }),
       TcpError,
@@ -135,7 +135,6 @@ for (const engine of CLIENT_ENGINES) {
 
   Deno.test(`a client (${engine}) tells a server that ends in the handshake as ECONNRESET`, async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { connect } = await import("../../tcp.ts");
     const rejected = assertRejects(
       () => connect({ port: listener.addr.port, host: "127.0.0.1", tls: { engine } }),
       TcpError,
@@ -176,7 +175,6 @@ Deno.test("a client's own checkServerIdentity decides, and may throw", async () 
 Deno.test("a client that is destroyed in the handshake closes once", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepting = listener.accept();
-  const { TCPSocket } = await import("../../tcp.ts");
   const socket = new TCPSocket({ tls: { ca: authority.cert } });
   socket.connect(listener.addr.port, "127.0.0.1", () => socket.destroy());
   assertEquals((await socket.closed).reason, "destroyed");
