@@ -41,7 +41,7 @@ export class TlsTransport implements Transport, CarrierOwner {
   #at = 0;
   #queued = 0;
   #read: Read | undefined;
-  #write: Write | undefined;
+  readonly #writes: Write[] = [];
   #ended = false;
   // The failure, until a read or a write has told of it.
   #failure: { readonly error: unknown } | undefined;
@@ -109,14 +109,13 @@ export class TlsTransport implements Transport, CarrierOwner {
 
   write(bytes: Uint8Array): Promise<number> {
     if (this.#closed) return Promise.reject(closedError());
-    if (this.#write !== undefined) return Promise.reject(new Deno.errors.Busy("A write is pending already"));
     const failure = this.#takeFailure();
     if (failure !== undefined) return Promise.reject(failure.error);
     if (this.#failed || this.#finishing !== undefined) return Promise.reject(pipeError());
     if (bytes.length === 0) return Promise.resolve(0);
     const part = bytes.length > MAX_WRITE_BYTES ? bytes.subarray(0, MAX_WRITE_BYTES) : bytes;
     return new Promise((resolve, reject) => {
-      this.#write = { bytes: part.length, resolve, reject };
+      this.#writes.push({ bytes: part.length, resolve, reject });
       this.#stream.write(part, this.#wrote);
     });
   }
@@ -131,14 +130,14 @@ export class TlsTransport implements Transport, CarrierOwner {
   close(): void {
     if (this.#closed) throw closedError();
     this.#closed = true;
-    const [read, write] = [this.#read, this.#write];
-    this.#read = this.#write = undefined;
+    const [read, writes] = [this.#read, this.#writes.splice(0)];
+    this.#read = undefined;
     this.#chunks = [];
     this.#stream.destroy();
     this.#carrier.close();
     this.#carrier.transport.close();
     read?.reject(canceledError());
-    write?.reject(canceledError());
+    for (const write of writes) write.reject(canceledError());
   }
 
   async #finish(): Promise<void> {
@@ -151,9 +150,8 @@ export class TlsTransport implements Transport, CarrierOwner {
   }
 
   readonly #wrote = (error?: Error | null) => {
-    const write = this.#write;
+    const write = this.#writes.shift();
     if (write === undefined) return;
-    this.#write = undefined;
     if (!error) return write.resolve(write.bytes);
     write.reject(this.#takeFailure()?.error ?? error);
   };
@@ -200,10 +198,10 @@ export class TlsTransport implements Transport, CarrierOwner {
     if (this.#failed || this.#closed) return;
     this.#failed = this.#ended = true;
     this.#failure = { error };
-    const [read, write] = [this.#read, this.#write];
-    this.#read = this.#write = undefined;
+    const [read, writes] = [this.#read, this.#writes.splice(0)];
+    this.#read = undefined;
     if (read !== undefined) read.reject(this.#takeFailure()?.error);
-    if (write !== undefined) write.reject(this.#takeFailure()?.error ?? pipeError());
+    for (const write of writes) write.reject(this.#takeFailure()?.error ?? pipeError());
     this.#stream.destroy();
   }
 
