@@ -239,15 +239,8 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       bytesRead += socket.bytesRead;
       bytesWritten += connectionOf(socket).queue.sentBytes;
     }
-    return {
-      open: this.#sockets.size,
-      preparing: this.#sockets.reserved,
-      accepted,
-      closed,
-      bytesRead,
-      bytesWritten,
-      acceptErrors,
-    };
+    const preparing = this.#sockets.reserved;
+    return { open: this.#sockets.size, accepted, closed, bytesRead, bytesWritten, acceptErrors, preparing };
   }
 
   /**

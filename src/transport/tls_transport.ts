@@ -7,7 +7,7 @@ import type { Transport, TransportSecurity } from "./transport.ts";
 /** Plaintext that waits for a read; with this much of it nothing more is read below. */
 const HIGH_WATER_BYTES = 65_536;
 /** Most that one write takes: a large one shows its progress that way. */
-const MAX_WRITE_BYTES = 131_072;
+const MAX_WRITE_BYTES = 65_536;
 
 interface Read {
   readonly buffer: Uint8Array;

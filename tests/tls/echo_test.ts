@@ -1,7 +1,7 @@
 // TLS under the event socket, streams and messages, with every engine on both ends.
 
 import { assert, assertEquals } from "@std/assert";
-import { MessageProtocol, TCPSocket, type TlsEngine } from "../../mod.ts";
+import { connect, MessageProtocol, TCPSocket, type TlsEngine } from "../../mod.ts";
 import { authority, connectTo, listen, listenEcho, pattern, readAll, server } from "./support.ts";
 
 const ENGINES: readonly { server: TlsEngine; client: TlsEngine }[] = [
@@ -108,3 +108,13 @@ Deno.test("TLS keeps to minVersion and maxVersion", async () => {
   assert(socket.getCipher()?.name.startsWith("ECDHE-"));
   socket.destroy();
 });
+
+for (const engine of ["node", "deno"] as const) {
+  Deno.test(`TLS (${engine} client) verifies an address by the addresses of the certificate`, async () => {
+    await using app = listenEcho({ tls: { cert: server.cert, key: server.key } });
+    const { port } = app.address()!;
+    const socket = await connect({ port, host: "127.0.0.1", tls: { ca: authority.cert, engine } });
+    assertEquals([socket.authorized, socket.servername], [true, undefined]);
+    socket.destroy();
+  });
+}
