@@ -7,6 +7,7 @@
  * end from above. The descriptor belongs to whoever made the carrier; nothing here closes it.
  */
 
+import { TcpError } from "../base/errors.ts";
 import type { Transport } from "./transport.ts";
 
 /** Whoever secures or has secured the connection. */
@@ -22,11 +23,19 @@ const SMALLEST_BUFFER_BYTES = 256;
 const HANDSHAKE_BUFFER_BYTES = 4_096;
 const LARGEST_BUFFER_BYTES = 65_536;
 const SMALL_READS = 16;
+// The TLS socket keeps what comes while `sni` is being answered, so a handshake has a bound: certificates fit many times.
+const MAX_HANDSHAKE_BYTES = 262_144;
 
 const EMPTY = new Uint8Array(0);
 
 type Listener = (arg?: unknown) => void;
 type Sent = (error?: Error | null) => void;
+
+function tooLargeError(): TcpError {
+  return new TcpError(`The peer sent more than ${MAX_HANDSHAKE_BYTES} bytes before the handshake was done`, {
+    code: "ERR_TLS_HANDSHAKE_TOO_LARGE",
+  });
+}
 
 interface Write {
   readonly bytes: Uint8Array;
@@ -56,6 +65,8 @@ export class TlsCarrier {
   #buffer: Uint8Array | undefined;
   #bufferBytes = HANDSHAKE_BUFFER_BYTES;
   #smallReads = 0;
+  // How much may still come before the handshake is done.
+  #budget = MAX_HANDSHAKE_BYTES;
   // The write in flight, and those that wait for it: one at most, but for an alert.
   #writing: Write | undefined;
   #waiting: Write[] | undefined;
@@ -75,6 +86,7 @@ export class TlsCarrier {
   /** The handshake is done: the bytes go to another owner, and a silent connection should hold little. */
   secured(owner: CarrierOwner): void {
     this.owner = owner;
+    this.#budget = Infinity;
     this.#resize(SMALLEST_BUFFER_BYTES);
   }
 
@@ -113,6 +125,8 @@ export class TlsCarrier {
           process.nextTick(() => process.nextTick(() => this.#ended()));
           return;
         }
+        this.#budget -= bytes;
+        if (this.#budget < 0) return this.owner.failed(tooLargeError());
         // The TLS socket copies them before it comes back, so one buffer serves for all.
         this.#data?.(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
         this.#adapt(bytes);

@@ -1,6 +1,9 @@
 // Certificates by name, reloads, and key material that is wrong.
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { once } from "node:events";
+import net from "node:net";
+import tls from "node:tls";
 import { createServer, type TlsOptions } from "../../mod.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { authority, client, connectTo, listen, listenEcho, nextTlsClientError, server, strict } from "./support.ts";
@@ -69,6 +72,25 @@ for (
     socket.destroy();
   });
 }
+
+Deno.test("a peer that floods a server while sni is being answered is cut off", async () => {
+  const asked = Promise.withResolvers<void>();
+  const sni = () => {
+    asked.resolve();
+    return new Promise<undefined>(() => {});
+  };
+  await using app = listenEcho({ tls: { ...pairOf(server), sni } });
+  const failed = nextTlsClientError(app);
+  const raw = net.connect(app.address()!.port, "127.0.0.1");
+  const secured = tls.connect({ socket: raw, servername: "a.example" });
+  for (const socket of [raw, secured]) socket.on("error", () => {});
+  const closed = once(raw, "close");
+  await asked.promise;
+  raw.write(new Uint8Array(1_048_576));
+  assertEquals(await failed, "ERR_TLS_HANDSHAKE_TOO_LARGE");
+  await closed;
+  secured.destroy();
+});
 
 Deno.test("reloadTls() shows the new certificate and keeps the connections", async () => {
   await using app = listenEcho({ tls: pairOf(server) });
