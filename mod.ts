@@ -35,6 +35,19 @@ export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/prot
 export type { MessageHeartbeatOptions } from "./src/protocol/message_heartbeat.ts";
 export { ConnectionPool } from "./src/protocol/connection_pool.ts";
 
+// TLS.
+export type {
+  ClientTlsOptions,
+  Pem,
+  SelectCertificate,
+  TlsCertificate,
+  TlsEngine,
+  TlsOptions,
+  TlsVersion,
+} from "./src/transport/tls_options.ts";
+export type { CertificateName, CipherInfo, PeerCertificate } from "./src/transport/transport.ts";
+export type { UpgradeOptions, UpgradeState } from "./src/socket/upgrade.ts";
+
 // The socket and its client, as in ./tcp.
 export { type ClientOptions, connect } from "./src/client/connect.ts";
 export type { CloseReason, CloseReceipt } from "./src/observe/close_receipt.ts";

@@ -23,3 +23,14 @@ export { type Listener, SocketEmitter, type TCPSocketEvents } from "./src/socket
 export { SocketFacts } from "./src/socket/socket_facts.ts";
 export { TCPSocket } from "./src/socket/tcp_socket.ts";
 export type { WriteCallback } from "./src/socket/write_queue.ts";
+export type {
+  ClientTlsOptions,
+  Pem,
+  SelectCertificate,
+  TlsCertificate,
+  TlsEngine,
+  TlsOptions,
+  TlsVersion,
+} from "./src/transport/tls_options.ts";
+export type { CertificateName, CipherInfo, PeerCertificate } from "./src/transport/transport.ts";
+export type { UpgradeOptions, UpgradeState } from "./src/socket/upgrade.ts";

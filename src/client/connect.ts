@@ -31,7 +31,7 @@ const KEYS = [...CONNECT_KEYS, ...SOCKET_OPTION_KEYS];
  * ```
  */
 export async function connect<State = unknown>(options: ClientOptions): Promise<TCPSocket<State>> {
-  const request = resolveConnect(options, KEYS);
+  const request = resolveConnect(options, KEYS, { deadline: options?.deadlines?.handshakeMs !== 0 });
   const { tcp, limits, deadlines } = options;
   const socket = new TCPSocket<State>({
     ...(tcp === undefined ? {} : { tcp }),
@@ -43,7 +43,7 @@ export async function connect<State = unknown>(options: ClientOptions): Promise<
   connection.connectFailed = (error) => {
     reject(error ?? new TcpError("The socket was destroyed before it was connected", { code: "ERR_STREAM_DESTROYED" }));
   };
-  socket.once("connect", () => {
+  socket.once(request.tls === undefined ? "connect" : "secureConnect", () => {
     connection.connectFailed = undefined;
     resolve(socket);
   });

@@ -64,3 +64,14 @@ export interface CloseReceipt {
   /** The error that ended it, where there was one. */
   readonly error?: Error;
 }
+
+/** Makes one, for good. */
+export function receiptOf(
+  reason: CloseReason,
+  bytesRead: number,
+  bytesWritten: number,
+  unsentBytes: number,
+  error: Error | undefined,
+): CloseReceipt {
+  return Object.freeze({ reason, bytesRead, bytesWritten, unsentBytes, ...(error === undefined ? {} : { error }) });
+}

@@ -136,7 +136,12 @@ export class FrameExchange<In, Out> {
     if (!(data instanceof Uint8Array)) {
       throw invalid("data", "a Uint8Array (a socket with setEncoding gives text)", data);
     }
-    (this.#decoder ??= this.#codec.decoder()).push(data);
+    (this.#decoder ??= this.#makeDecoder()).push(data);
+  }
+
+  #makeDecoder(): FrameDecoder<Out> {
+    (this.#connection.holders ??= []).push(this);
+    return this.#codec.decoder();
   }
 
   #handleEnd(): void {

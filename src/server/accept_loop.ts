@@ -65,8 +65,11 @@ export class Acceptor {
   async accept(): Promise<Transport | undefined> {
     while (!this.#closed) {
       // Before the accept, so that a flood waits in the kernel instead of costing us a socket each.
-      await this.#port.admit();
-      if (this.#closed) break;
+      const room = this.#port.admit();
+      if (room !== undefined) {
+        await room;
+        continue;
+      }
       try {
         return await this.#listener.accept();
       } catch (error) {
@@ -78,6 +81,9 @@ export class Acceptor {
     }
     return undefined;
   }
+
+  /** Nobody waits for it to be taken. */
+  taken(): void {}
 
   /** Closes the listener and ends whoever waits in `accept`. */
   close(): void {

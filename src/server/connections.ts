@@ -46,6 +46,8 @@ export class ConnectionSet<State> implements Connections<State> {
   readonly #max: () => number;
   // Made by the first `byAddress`: a server that never asks need not pay for it.
   #byAddress: Map<string, Set<TCPSocket<State>>> | undefined;
+  /** Connections that are being prepared: room is kept for them. */
+  reserved = 0;
   #room: PromiseWithResolvers<void> | undefined;
 
   constructor(max: () => number) {
@@ -89,7 +91,7 @@ export class ConnectionSet<State> implements Connections<State> {
 
   /** Whether one more would be too many. */
   get full(): boolean {
-    return this.#sockets.size >= this.#max();
+    return this.#sockets.size + this.reserved >= this.#max();
   }
 
   add(socket: TCPSocket<State>): void {
@@ -100,6 +102,21 @@ export class ConnectionSet<State> implements Connections<State> {
   remove(socket: TCPSocket<State>): void {
     if (!this.#sockets.delete(socket.id)) return;
     if (this.#byAddress !== undefined) this.#forget(socket, this.#byAddress);
+    this.#left();
+  }
+
+  /** Keeps room for one that is being prepared. */
+  reserve(): void {
+    this.reserved++;
+  }
+
+  /** It is added now, or has failed. */
+  unreserve(): void {
+    this.reserved--;
+    this.#left();
+  }
+
+  #left(): void {
     if (this.#room !== undefined && !this.full) this.release();
   }
 

@@ -12,6 +12,8 @@ import {
   type TcpOptions,
 } from "../socket/settings.ts";
 import { canReusePort } from "../transport/listen.ts";
+import { chooseTlsEngine } from "../transport/tls_engine.ts";
+import { checkTlsOptions, TLS_KEYS, type TlsOptions } from "../transport/tls_options.ts";
 
 /** How much the server takes on; the socket's limits hold for each of its sockets. */
 export interface ServerLimits extends SocketLimits {
@@ -28,6 +30,12 @@ export interface ServerLimits extends SocketLimits {
    * @default {false}
    */
   dropWhenFull?: boolean;
+  /**
+   * Most TLS handshakes at once. Further peers wait in the kernel's backlog. `Infinity` is no bound.
+   *
+   * @default {1_000}
+   */
+  maxHandshakes?: number;
 }
 
 /** What `withOptions` takes. */
@@ -60,6 +68,8 @@ export interface ServerOptions {
   limits?: ServerLimits;
   /** The waits that have an end. */
   deadlines?: SocketDeadlines;
+  /** Speaks TLS: the certificate, its key, and the rules. They are read and verified at `listen`. */
+  tls?: TlsOptions;
 }
 
 /** Everything resolved. */
@@ -71,14 +81,16 @@ export interface ResolvedServerOptions {
   readonly reusePort: boolean;
   readonly maxConnections: number;
   readonly dropWhenFull: boolean;
+  readonly maxHandshakes: number;
   readonly socket: SocketSettings;
+  readonly tls: TlsOptions | undefined;
 }
 
-const KEYS = ["port", "hostname", "backlog", "path", "reusePort", "tcp", "limits", "deadlines"];
-const LIMIT_KEYS = [...SOCKET_LIMIT_KEYS, "maxConnections", "dropWhenFull"];
-const GROUP_KEYS = { tcp: TCP_KEYS, limits: LIMIT_KEYS, deadlines: DEADLINE_KEYS };
+const KEYS = ["port", "hostname", "backlog", "path", "reusePort", "tcp", "limits", "deadlines", "tls"];
+const LIMIT_KEYS = [...SOCKET_LIMIT_KEYS, "maxConnections", "dropWhenFull", "maxHandshakes"];
+const GROUP_KEYS = { tcp: TCP_KEYS, limits: LIMIT_KEYS, deadlines: DEADLINE_KEYS, tls: TLS_KEYS };
 
-const GROUPS = ["tcp", "limits", "deadlines"] as const;
+const GROUPS = ["tcp", "limits", "deadlines", "tls"] as const;
 
 /** Lays `more` over `base`, group by group; what is undefined in `more` says nothing. Copies, so that later changes of the caller's objects change nothing. */
 export function mergeServerOptions(base: ServerOptions, more: ServerOptions): ServerOptions {
@@ -91,7 +103,13 @@ export function mergeServerOptions(base: ServerOptions, more: ServerOptions): Se
   return merged;
 }
 
-function overlay<T extends object>(base: T, more: T): T {
+/** The same for TLS alone. */
+export function mergeTlsOptions(base: TlsOptions, more: Partial<TlsOptions>): TlsOptions {
+  checkKeys("tls", more, TLS_KEYS);
+  return overlay(base, more);
+}
+
+function overlay<T extends object>(base: T, more: Partial<T>): T {
   const said = Object.entries(more).filter(([, value]) => value !== undefined);
   return { ...base, ...Object.fromEntries(said) };
 }
@@ -112,6 +130,16 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     reusePort,
     maxConnections: checkBound("limits.maxConnections", options.limits?.maxConnections, 10_000, 1),
     dropWhenFull: checkBoolean("limits.dropWhenFull", options.limits?.dropWhenFull, false),
+    maxHandshakes: checkBound("limits.maxHandshakes", options.limits?.maxHandshakes, 1_000, 1),
     socket,
+    tls: resolveTls(options, socket.noDelay),
   });
+}
+
+/** The key material is read at `listen` only. */
+function resolveTls({ tls, path }: ServerOptions, noDelay: boolean): TlsOptions | undefined {
+  if (tls === undefined) return undefined;
+  checkTlsOptions(tls);
+  chooseTlsEngine({ side: "server", tls, noDelay, unix: path !== undefined, deadline: false });
+  return tls;
 }

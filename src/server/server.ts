@@ -5,24 +5,31 @@ import { EventEmitter } from "node:events";
 import "node:process";
 import { checkFunction } from "../base/check.ts";
 import { asError, type SocketError, TcpError } from "../base/errors.ts";
-import { CLOSE_REASONS, type CloseReceipt } from "../observe/close_receipt.ts";
-import { Counters, type ServerMetrics } from "../observe/metrics.ts";
+import type { ServerMetrics } from "../observe/metrics.ts";
 import { tell } from "../observe/telemetry.ts";
-import type { ConnectionFace, SocketHost } from "../socket/connection_ports.ts";
+import type { SocketHost } from "../socket/connection_ports.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
-import { adoptTransport, type TCPSocket } from "../socket/tcp_socket.ts";
-import { systemError } from "../transport/error_codes.ts";
-import { canReusePort, listen, type Listener } from "../transport/listen.ts";
+import type { TCPSocket } from "../socket/tcp_socket.ts";
+import { canReusePort, type Listener } from "../transport/listen.ts";
+import type { TlsOptions } from "../transport/tls_options.ts";
 import { endpointOf, type Transport } from "../transport/transport.ts";
-import { Acceptor, type AcceptPort, type AcceptVerdict } from "./accept_loop.ts";
+import { Admission } from "./admission.ts";
 import { type Connections, ConnectionSet } from "./connections.ts";
 import { type CloseOptions, Drain, type DrainPort, type DrainReport, resolveClose } from "./drain.ts";
+import { Intake } from "./intake.ts";
 import { iterateConnections } from "./iterate_connections.ts";
 import { type ListenOptions, readListenArguments } from "./listen_arguments.ts";
+import type { ConnectionSource } from "./preparation.ts";
 import type { Capabilities, ServerAddress, TcpServerEvents } from "./server_types.ts";
 import { Reporter } from "./reporting.ts";
 import { type CloseOnSignalsOptions, SignalWatch } from "./signals.ts";
-import { mergeServerOptions, type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
+import {
+  mergeServerOptions,
+  mergeTlsOptions,
+  type ResolvedServerOptions,
+  resolveServerOptions,
+  type ServerOptions,
+} from "./options.ts";
 
 /**
  * A TCP server. Made by `createServer`; set up with `withOptions` and `onConnection`, started with `listen`.
@@ -48,17 +55,17 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   #given: ServerOptions = {};
   #options: ResolvedServerOptions = resolveServerOptions({});
   #listener: Listener | undefined;
-  #acceptor: Acceptor | undefined;
+  #source: ConnectionSource | undefined;
   #accepting = false;
-  #iterating: Acceptor | undefined;
+  #iterating: ConnectionSource | undefined;
   #closing: Drain | undefined;
   #signals: SignalWatch | undefined;
   readonly #sockets = new ConnectionSet<State>(() => this.#options.maxConnections);
-  readonly #counters = new Counters(CLOSE_REASONS);
   readonly #reporter = new Reporter(this);
   readonly #host: SocketHost;
-  readonly #acceptPort: AcceptPort;
+  readonly #admission: Admission<State>;
   readonly #drainPort: DrainPort;
+  #intake: Intake | undefined;
 
   /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
@@ -66,12 +73,9 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     this.#host = {
       handlerFailed: (error, face) => this.#reporter.report(error, face),
       connectionFailed: (error, face) => this.#reporter.heard && this.#reporter.report(error, face),
-      connectionClosed: (face, receipt) => this.#connectionClosed(face, receipt),
+      connectionClosed: (face, receipt) => this.#admission.gone(face as TCPSocket<State>, receipt),
     };
-    this.#acceptPort = {
-      admit: () => this.#options.dropWhenFull ? undefined : this.#sockets.whenRoom(),
-      acceptFailed: (error, verdict) => this.#acceptFailed(error, verdict),
-    };
+    this.#admission = new Admission(this.#sockets, this.#reporter, () => this.#options.dropWhenFull);
     this.#drainPort = {
       listening: () => this.listening,
       stopAccepting: () => {
@@ -94,7 +98,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   withOptions(options: ServerOptions): this {
     if (this.listening) {
       throw new TcpError(
-        "Cannot change options while the server listens: close it first (updateLimits and reloadTls are planned for that)",
+        "Cannot change options while the server listens: close it first (for keys and certificates there is reloadTls; updateLimits is planned)",
         { code: "ERR_SERVER_ALREADY_LISTEN" },
       );
     }
@@ -156,17 +160,20 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     // A port given here goes before a path given earlier, and the other way round.
     if (where.path !== undefined) delete merged.port, delete merged.hostname;
     else if (where.port !== undefined) delete merged.path;
-    const { path, hostname, port, backlog, reusePort } = this.#options = resolveServerOptions(merged);
+    const options = resolveServerOptions(merged);
+    const intake = new Intake(options);
+    this.#options = options;
     try {
-      this.#listener = listen(path === undefined ? { hostname, port, backlog, reusePort } : { path });
+      this.#listener = intake.listen();
     } catch (error) {
       queueMicrotask(() => this.emit("error", error as TcpError)); // `listen` throws TcpErrors only
       return this;
     }
     this.#closing = undefined;
-    const acceptor = this.#acceptor = new Acceptor(this.#listener, this.#acceptPort);
+    this.#intake = intake;
+    const source = this.#source = intake.open(this.#listener, this.#admission);
     queueMicrotask(() => {
-      if (this.#acceptor !== acceptor) return; // closed in between
+      if (this.#source !== source) return; // closed in between
       if (callback !== undefined) this.once("listening", callback);
       this.#reporter.tell("listening");
       this.#startAccepting();
@@ -182,20 +189,20 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     if (this.listenerCount("connection") > 0) {
       throw new TypeError("Connections go to onConnection already; iterate or handle, not both");
     }
-    const acceptor = this.#acceptor;
-    if (acceptor === undefined) throw new TypeError("Cannot iterate: call listen() first");
-    if (this.#iterating === acceptor) {
+    const source = this.#source;
+    if (source === undefined) throw new TypeError("Cannot iterate: call listen() first");
+    if (this.#iterating === source) {
       throw new TypeError("This server is being iterated already; one consumer at a time");
     }
-    this.#iterating = acceptor;
-    return iterateConnections(() => this.#next(acceptor), () => this.#endIteration(acceptor));
+    this.#iterating = source;
+    return iterateConnections(() => this.#next(source), () => this.#endIteration(source));
   }
 
-  async #next(acceptor: Acceptor): Promise<TCPSocket<State> | undefined> {
+  async #next(source: ConnectionSource): Promise<TCPSocket<State> | undefined> {
     for (;;) {
-      const transport = await acceptor.accept();
+      const transport = await source.accept();
       if (transport === undefined) return undefined;
-      const socket = this.#take(transport);
+      const socket = this.#take(transport, source);
       if (socket === undefined) continue;
       connectionOf(socket).startReading();
       return socket;
@@ -203,9 +210,9 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   }
 
   /** Closes the listener of that iteration; a later one is none of its business. */
-  #endIteration(acceptor: Acceptor): void {
-    if (this.#iterating === acceptor) this.#iterating = undefined;
-    if (this.#acceptor === acceptor) this.#stopListening();
+  #endIteration(source: ConnectionSource): void {
+    if (this.#iterating === source) this.#iterating = undefined;
+    if (this.#source === source) this.#stopListening();
   }
 
   /** The open connections. */
@@ -215,13 +222,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   /** What was counted so far. */
   metrics(): ServerMetrics {
-    const { accepted, acceptErrors, closed } = this.#counters;
-    let { bytesRead, bytesWritten } = this.#counters;
-    for (const socket of this.#sockets) {
-      bytesRead += socket.bytesRead;
-      bytesWritten += connectionOf(socket).queue.sentBytes;
-    }
-    return { open: this.#sockets.size, accepted, closed, bytesRead, bytesWritten, acceptErrors };
+    return this.#admission.metrics();
   }
 
   /**
@@ -313,6 +314,21 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     return this.#signals.report;
   }
 
+  /**
+   * Takes other keys, certificates and TLS rules for the connections that come from now on; those that are open stay. What
+   * `options` leaves out stays as it was. Throws a TypeError for bad key material, and goes on with the old one. Sessions
+   * begun before are resumed no more as those of an authorized client.
+   */
+  reloadTls(options: Partial<TlsOptions>): this {
+    if (!this.listening || this.#intake?.encrypted !== true || this.#given.tls === undefined) {
+      throw new TcpError("Cannot reload: the server does not listen with TLS", { code: "ERR_SERVER_NOT_RUNNING" });
+    }
+    const tls = mergeTlsOptions(this.#given.tls, options);
+    this.#intake.reloadTls(tls);
+    this.#given = { ...this.#given, tls };
+    return this;
+  }
+
   /** Stops accepting and destroys every connection now. */
   destroy(): this {
     (this.#closing ??= new Drain(this.#drainPort)).force();
@@ -327,26 +343,26 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   #stopListening(): void {
     this.#listener = undefined;
-    this.#acceptor?.close();
-    this.#acceptor = undefined;
+    this.#source?.close();
+    this.#source = undefined;
     this.#accepting = false;
     this.#sockets.release();
   }
 
   /** Accepts for the handlers; while there are none, and nobody iterates, peers wait in the backlog. */
   #startAccepting(): void {
-    if (this.#acceptor === undefined || this.#accepting || this.#iterating === this.#acceptor) return;
+    if (this.#source === undefined || this.#accepting || this.#iterating === this.#source) return;
     if (this.listenerCount("connection") === 0) return;
     this.#accepting = true;
-    void this.#acceptAll(this.#acceptor);
+    void this.#acceptAll(this.#source);
   }
 
   // Never rejects: accept() does not, and handlers are guarded.
-  async #acceptAll(acceptor: Acceptor): Promise<void> {
+  async #acceptAll(source: ConnectionSource): Promise<void> {
     for (;;) {
-      const transport = await acceptor.accept();
+      const transport = await source.accept();
       if (transport === undefined) return;
-      const socket = this.#take(transport);
+      const socket = this.#take(transport, source);
       if (socket === undefined) continue;
       try {
         this.emit("connection", socket);
@@ -358,31 +374,13 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   }
 
   /** Makes a socket of it, unless the server is full or closed by now. */
-  #take(transport: Transport): TCPSocket<State> | undefined {
+  #take(transport: Transport, source: ConnectionSource): TCPSocket<State> | undefined {
+    source.taken();
     if (this.#listener === undefined) {
       transport.close();
       return undefined;
     }
-    if (this.#sockets.full) {
-      const { address, port } = endpointOf(transport.remoteAddr);
-      transport.close();
-      this.#reporter.tell("drop", { remoteAddress: address, remotePort: port });
-      return undefined;
-    }
-    this.#counters.accepted++;
-    const socket = adoptTransport(transport, this.#options.socket, this.#host) as TCPSocket<State>;
-    this.#sockets.add(socket);
-    return socket;
-  }
-
-  #acceptFailed(error: unknown, verdict: AcceptVerdict): void {
-    this.#counters.acceptErrors++;
-    if (verdict === "unknown") this.#reporter.report(systemError(error, { syscall: "accept" }));
-  }
-
-  #connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void {
-    this.#counters.count(receipt);
-    this.#sockets.remove(face as TCPSocket<State>);
+    return this.#admission.adopt(transport, this.#options.socket, this.#host);
   }
 
   static {

@@ -13,6 +13,8 @@ export interface TcpServerEvents<State = unknown> {
   listening: [];
   /** A peer was closed at once because the server was full and `limits.dropWhenFull` is on. */
   drop: [peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
+  /** A TLS handshake failed, or took too long; `error.code` says why. Nobody else is told. */
+  tlsClientError: [error: SocketError, peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
   /** The server listens no more and its last connection is over. */
   close: [];
 }

@@ -14,7 +14,13 @@ export interface EndedConnection {
   consumer: ReadConsumer | undefined;
   settle(callback: WriteCallback, error: Error | undefined): void;
   emit(event: string, arg?: unknown): void;
-  throwLater(thrown: unknown): void;
+}
+
+/** Uncaught, outside of whatever runs now. */
+export function throwLater(thrown: unknown): void {
+  queueMicrotask(() => {
+    throw thrown;
+  });
 }
 
 /** Who hears of an error: everybody it concerns, the `error` listeners only, or nobody. */
@@ -47,7 +53,7 @@ export function announceEnd(
   if (error !== undefined && audience !== "nobody") {
     if (face.listenerCount("error") > 0) connection.emit("error", error);
     else if (!told && host !== undefined) host.connectionFailed(error, face);
-    else if (!told) connection.throwLater(error);
+    else if (!told) throwLater(error);
   }
   if (writeInFlight) settleCallbacks();
 }

@@ -2,6 +2,8 @@
 
 import { checkKeys, checkMs, checkPort, checkString, invalid } from "../base/check.ts";
 import type { Target } from "../transport/dial.ts";
+import { type ClientTls, openClientTls } from "../transport/tls_choice.ts";
+import type { ClientTlsOptions } from "../transport/tls_options.ts";
 
 /** Where and how to connect: `port` (and `host`), or `path` of a unix socket. */
 export interface ConnectOptions {
@@ -22,6 +24,12 @@ export interface ConnectOptions {
    * as long as the kernel does.
    */
   timeoutMs?: number;
+  /**
+   * Speaks TLS; `true` with the defaults. Goes before the socket's own `tls`.
+   *
+   * @default {false}
+   */
+  tls?: ClientTlsOptions | boolean;
   /** Gives up connecting; the error is the signal's own reason. Once connected it has no effect. */
   signal?: AbortSignal;
 }
@@ -32,13 +40,25 @@ export interface ConnectRequest {
   /** Undefined: as the socket's `deadlines.connectMs` says. */
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly tls: ClientTls | undefined;
+}
+
+/** What a socket says of TLS itself. */
+export interface SocketTls {
+  readonly tls?: ClientTlsOptions | boolean | undefined;
+  /** Whether its handshakes have a deadline. */
+  readonly deadline: boolean;
 }
 
 /** The names that {@link ConnectOptions} knows. */
-export const CONNECT_KEYS: readonly string[] = ["port", "host", "hostname", "path", "timeoutMs", "signal"];
+export const CONNECT_KEYS: readonly string[] = ["port", "host", "hostname", "path", "timeoutMs", "signal", "tls"];
 
-/** Checks one options object. */
-export function resolveConnect(options: ConnectOptions, known: readonly string[] = CONNECT_KEYS): ConnectRequest {
+/** Checks one options object. `socket` is what the socket says itself. */
+export function resolveConnect(
+  options: ConnectOptions,
+  known: readonly string[] = CONNECT_KEYS,
+  socket: SocketTls = { deadline: true },
+): ConnectRequest {
   if (typeof options !== "object") throw invalid("options", "an object such as { port: 3000 }", options);
   checkKeys("options", options, known);
   const { port, signal } = options;
@@ -48,19 +68,35 @@ export function resolveConnect(options: ConnectOptions, known: readonly string[]
   const timeoutMs = options.timeoutMs === undefined ? undefined : checkMs("timeoutMs", options.timeoutMs, 0);
   if (path !== undefined) {
     if (port !== undefined || host !== undefined) throw new TypeError('Option "path" excludes "port" and "host"');
-    return { target: { path }, timeoutMs, signal };
+    return {
+      target: { path },
+      timeoutMs,
+      signal,
+      tls: resolveTls(options.tls ?? socket.tls, { unix: true, deadline: socket.deadline }),
+    };
   }
   if (port === undefined) throw new TypeError('Option "port" or "path" must say where to connect; both are missing');
-  return { target: { host: host ?? "localhost", port: checkPort(port) }, timeoutMs, signal };
+  const tls = resolveTls(options.tls ?? socket.tls, { unix: false, deadline: socket.deadline });
+  return { target: { host: host ?? "localhost", port: checkPort(port) }, timeoutMs, signal, tls };
+}
+
+function resolveTls(
+  tls: ClientTlsOptions | boolean | undefined,
+  surroundings: { unix: boolean; deadline: boolean },
+): ClientTls | undefined {
+  return tls === undefined || tls === false ? undefined : openClientTls(tls, surroundings);
 }
 
 /** Reads `connect(port, host?, callback?)`, `connect(path, callback?)` and `connect(options, callback?)`. */
-export function readConnectArguments(args: readonly unknown[]): { request: ConnectRequest; callback?: () => void } {
+export function readConnectArguments(
+  args: readonly unknown[],
+  socket?: SocketTls,
+): { request: ConnectRequest; callback?: () => void } {
   const callback = args.findLast((arg) => typeof arg === "function") as (() => void) | undefined;
   const [first, second] = args.filter((arg) => typeof arg !== "function");
   let options: ConnectOptions;
   if (typeof first === "object" && first !== null) options = first;
   else if (typeof first === "string" && !/^\d+$/.test(first)) options = { path: first };
   else options = { port: checkPort(first), ...(second === undefined ? {} : { host: second as string }) };
-  return { request: resolveConnect(options), ...(callback === undefined ? {} : { callback }) };
+  return { request: resolveConnect(options, CONNECT_KEYS, socket), ...(callback === undefined ? {} : { callback }) };
 }

@@ -6,11 +6,11 @@
 import type { Buffer } from "node:buffer";
 import { asError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
-import { type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
-import type { CloseReason, CloseReceipt } from "../observe/close_receipt.ts";
+import { closeQuietly, type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
+import { type CloseReason, type CloseReceipt, receiptOf } from "../observe/close_receipt.ts";
 import { enterFlushWatch, flushEnded, leaveFlushWatch } from "./flush_watch.ts";
-import { announceEnd, type Audience } from "./announce_end.ts";
-import type { ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
+import { announceEnd, type Audience, throwLater } from "./announce_end.ts";
+import type { ByteHolder, ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
 import { endGuarded, takeGuarded } from "./guarded_consumer.ts";
 import { canWrite, type LifecycleEvent, type LifecycleState, step } from "./lifecycle.ts";
 import {
@@ -19,6 +19,7 @@ import {
   finishedError,
   overflowError,
   reasonOf,
+  reasonOfEnd,
   reasonOfFailure,
   refusedWrite,
   stalledError,
@@ -26,6 +27,7 @@ import {
 import { ReadLoop, type ReadPort, type Taken } from "./read_loop.ts";
 import type { SocketSettings } from "./settings.ts";
 import { Traffic } from "./traffic.ts";
+import { tune } from "./tuning.ts";
 import { type WriteCallback, WriteQueue, type WriteQueuePort } from "./write_queue.ts";
 
 /** Engine of one socket; see the module's comment. */
@@ -42,6 +44,8 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   needDrain = false;
   writeFinished = false;
   receipt: CloseReceipt | undefined;
+  /** The protocols on this socket that keep bytes. */
+  holders: ByteHolder[] | undefined;
   /** Gives up a connect that is under way. */
   stopDialing: (() => void) | undefined;
   /** Whoever awaits the connection gets its error. */
@@ -74,16 +78,17 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     this.#step("dial");
   }
 
-  /** The transport is there. Reading starts with `startReading`, after whoever wants it could register. */
-  open(transport: Transport): void {
+  /** There is a peer; with TLS the bytes still have to wait for the handshake. */
+  attach(transport: Transport): void {
     this.transport = transport;
     enterFlushWatch();
-    try {
-      if (this.settings.noDelay) transport.setNoDelay?.(true);
-      if (this.settings.keepAlive) transport.setKeepAlive?.(true);
-    } catch {
-      // The peer is gone already; the first read says so properly.
-    }
+    tune(transport, this.settings);
+  }
+
+  /** Bytes can come and go. Reading starts with `startReading`, after whoever wants it could register. */
+  open(transport: Transport): void {
+    if (this.transport === undefined) this.attach(transport);
+    this.transport = transport;
     this.queue.open(transport);
     this.startClocks(this.settings.deadlines);
     this.#step("connected");
@@ -94,6 +99,17 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     if (this.transport === undefined) return;
     this.reader.open(this.transport);
     this.#flush();
+  }
+
+  /** An upgrade is done: the bytes go on over another transport. */
+  secured(transport: Transport): void {
+    this.transport = transport;
+    this.queue.open(transport);
+    this.came();
+    this.emit("secureConnect");
+    if (this.state === "closed") return;
+    this.startReading();
+    if (this.queue.idle) this.flushed(); // an end() may have waited
   }
 
   /** The user has no more to write: what is queued goes out, then FIN. */
@@ -180,7 +196,8 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     }
     // Here `state` is closed already; a listener that found something wrong may have finished it with its error.
     if (next.action === "emitEnd+close" || next.action === "emitFinish+close") {
-      if (this.receipt === undefined) this.#finish(undefined, this.#peerEndedFirst ? "peer" : "local", "all");
+      const truncated = this.transport?.security?.truncated ?? false;
+      if (this.receipt === undefined) this.#finish(undefined, reasonOfEnd(this.#peerEndedFirst, truncated), "all");
     }
   }
 
@@ -208,19 +225,9 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     queue.close();
     if (transport !== undefined) {
       leaveFlushWatch(this);
-      try {
-        transport.close();
-      } catch {
-        // Closed below us already.
-      }
+      closeQuietly(transport);
     }
-    this.receipt = Object.freeze({
-      reason,
-      bytesRead: this.bytesRead,
-      bytesWritten: queue.sentBytes,
-      unsentBytes,
-      ...(error === undefined ? {} : { error }),
-    });
+    this.receipt = receiptOf(reason, this.bytesRead, queue.sentBytes, unsentBytes, error);
     this.stopDialing?.();
     this.host?.connectionClosed(this.face, this.receipt);
     const { inFlight } = queue; // now: the write may fail before the microtask
@@ -380,16 +387,9 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
 
   /** A listener or callback of the user threw or rejected. */
   handlerThrew(thrown: unknown): void {
-    if (this.host === undefined) return this.throwLater(thrown);
+    if (this.host === undefined) return throwLater(thrown);
     const error = asError(thrown);
     this.destroy(error, "error", "nobody");
     this.host.handlerFailed(error, this.face);
-  }
-
-  /** Uncaught, outside of whatever runs now. */
-  throwLater(thrown: unknown): void {
-    queueMicrotask(() => {
-      throw thrown;
-    });
   }
 }

@@ -22,6 +22,11 @@ export interface ReadConsumer {
   closed(error: Error | undefined): boolean;
 }
 
+/** Whoever keeps bytes of the socket that are no whole message yet. */
+export interface ByteHolder {
+  readonly bufferedBytes: number;
+}
+
 /** The server that a socket belongs to. */
 export interface SocketHost {
   /** A handler or listener threw or rejected. */

@@ -34,7 +34,8 @@ export interface SocketDeadlines {
    */
   connectMs?: number;
   /**
-   * Longest TLS handshake. Reason `deadline:handshake`.
+   * Longest TLS handshake; on a server it ends in a `tlsClientError`, before there is a socket. Reason
+   * `deadline:handshake`.
    *
    * @default {10_000}
    */
@@ -117,6 +118,7 @@ export interface DeadlineLimits {
 /** Everything resolved; 0 is off unless said otherwise. */
 export interface ResolvedDeadlines {
   readonly connectMs: number;
+  /** Infinity is off. */
   readonly handshakeMs: number;
   /** Infinity is off. */
   readonly flushMs: number;
@@ -142,7 +144,7 @@ export function resolveDeadlines(given: SocketDeadlines | undefined, known = DEA
   const watches = bytesPerSecond > 0 || Object.values(waits).some((wait) => wait < Infinity);
   return {
     connectMs: ms("connectMs"),
-    handshakeMs: ms("handshakeMs", 10_000),
+    handshakeMs: ms("handshakeMs", 10_000) || Infinity,
     flushMs: ms("flushMs", 60_000) || Infinity,
     watched: watches ? limits : undefined,
   };

@@ -1,24 +1,29 @@
 /** A socket that is being connected: the dial, its deadline, its signal, and whoever gives up first. */
 
-import { TcpError } from "../base/errors.ts";
+import { asError, TcpError } from "../base/errors.ts";
 import { dial } from "../transport/dial.ts";
 import { systemError } from "../transport/error_codes.ts";
+import type { ClientTls } from "../transport/tls_choice.ts";
+import { closeQuietly, type Transport } from "../transport/transport.ts";
 import type { CloseReason } from "../observe/close_receipt.ts";
 import type { ConnectRequest } from "./connect_target.ts";
 import type { Connection } from "./connection.ts";
+import { handshakeTimeout } from "./endings.ts";
 
 /** Connects; success and failure come as the socket's events. */
 export function startDialing(connection: Connection, request: ConnectRequest): void {
-  const { target, signal } = request;
+  const { target, signal, tls } = request;
   const timeoutMs = request.timeoutMs ?? connection.settings.connectMs;
   const option = request.timeoutMs === undefined ? "deadlines.connectMs" : "timeoutMs";
   const attempt = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let handshakeTimer: ReturnType<typeof setTimeout> | undefined;
 
   const fail = (error: Error, reason: CloseReason) => connection.destroy(error, reason);
   const onAbort = () => fail(signal!.reason, "destroyed"); // registered only if there is a signal
   const settle = () => {
     clearTimeout(timer);
+    clearTimeout(handshakeTimer);
     signal?.removeEventListener("abort", onAbort);
     connection.stopDialing = undefined;
   };
@@ -44,6 +49,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
   }
   dial(target, attempt.signal).then((transport) => {
     if (connection.receipt !== undefined) return transport.close(); // too late
+    if (tls !== undefined) return void secure(transport, tls);
     settle();
     connection.open(transport);
     connection.emit("connect");
@@ -53,4 +59,27 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
     settle();
     fail(systemError(error, { syscall: "connect" }), "refused");
   });
+
+  // Never rejects: what fails ends the connection.
+  async function secure(transport: Transport, engine: ClientTls): Promise<void> {
+    connection.attach(transport);
+    connection.emit("connect");
+    connection.emit("ready");
+    if (connection.receipt !== undefined) return;
+    const { handshakeMs } = connection.settings;
+    if (handshakeMs < Infinity) {
+      handshakeTimer = setTimeout(() => fail(handshakeTimeout(handshakeMs), "deadline:handshake"), handshakeMs);
+    }
+    try {
+      const secured = await engine.secure(transport, "path" in target ? "localhost" : target.host, attempt.signal);
+      if (connection.receipt !== undefined) return closeQuietly(secured); // too late
+      settle();
+      connection.open(secured);
+      connection.emit("secureConnect");
+      connection.startReading();
+    } catch (error) {
+      settle();
+      fail(asError(error), "tls");
+    }
+  }
 }

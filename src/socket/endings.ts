@@ -15,6 +15,12 @@ export function reasonOfFailure(code: string): CloseReason {
   return ["ECONNRESET", "EPIPE", "ECONNABORTED", "ETIMEDOUT"].includes(code) ? "reset" : "error";
 }
 
+/** The reason of an orderly end. */
+export function reasonOfEnd(peerEndedFirst: boolean, truncated: boolean): CloseReason {
+  if (truncated) return "truncated";
+  return peerEndedFirst ? "peer" : "local";
+}
+
 /** Whatever was still waiting when the socket closed gets this. */
 export function destroyedError(syscall: string): TcpError {
   return new TcpError(`Cannot ${syscall}: the socket is closed`, { code: "ERR_STREAM_DESTROYED", syscall });
@@ -55,6 +61,11 @@ export function stalledError(queuedBytes: number, flushMs: number): TcpError {
     code: "ETIMEDOUT",
     syscall: "write",
   });
+}
+
+/** The TLS handshake took too long. */
+export function handshakeTimeout(handshakeMs: number): TcpError {
+  return new TcpError(`No TLS handshake within ${handshakeMs} ms (deadlines.handshakeMs)`, { code: "ETIMEDOUT" });
 }
 
 /** A second face wants to read. */

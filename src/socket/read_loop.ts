@@ -49,6 +49,9 @@ export class ReadLoop {
   #loan: Buffer | undefined;
   // The peer's FIN came behind a chunk that is still held.
   #ended = false;
+  #reading = false;
+  // Whoever took over gets the outcome of the read that was under way.
+  #heir: PromiseWithResolvers<Buffer | null> | undefined;
   // What is left of the buffer; the rest has been given away.
   #rest: Buffer | undefined;
   #bufferBytes = 0;
@@ -109,6 +112,19 @@ export class ReadLoop {
     this.resume();
   }
 
+  /** Whether bytes have come that nobody has taken, or given back. */
+  get holdsBytes(): boolean {
+    return this.held !== undefined || this.#loan !== undefined;
+  }
+
+  /** Reads no more until `open()`. If a read is under way, gives its outcome: the bytes, or null at the peer's FIN. */
+  park(): Promise<Buffer | null> | undefined {
+    this.close();
+    if (!this.#reading) return undefined;
+    this.#heir = Promise.withResolvers();
+    return this.#heir.promise;
+  }
+
   /** Stops for good and lets go of the buffer. */
   close(): void {
     this.#transport =
@@ -125,8 +141,13 @@ export class ReadLoop {
     try {
       for (;;) {
         const window = behind ?? this.#window();
+        this.#reading = true;
         const bytes = await transport.read(window);
-        if (this.#transport === undefined) return;
+        this.#reading = false;
+        if (this.#transport === undefined) {
+          this.#heir?.resolve(bytes === null ? null : window.subarray(0, bytes));
+          return;
+        }
         if (bytes === null) {
           this.#rest = undefined;
           this.#ended = true;
@@ -162,6 +183,7 @@ export class ReadLoop {
       this.#running = false;
     } catch (error) {
       if (this.#transport !== undefined) this.#port.readFailed(error);
+      else this.#heir?.reject(error);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { checkBoolean, checkBound, checkKeys, checkMs } from "../base/check.ts";
 import { DEADLINE_KEYS, type DeadlineLimits, resolveDeadlines, type SocketDeadlines } from "./deadline_options.ts";
+import type { ClientTlsOptions } from "../transport/tls_options.ts";
 
 /** How the connection itself behaves. */
 export interface TcpOptions {
@@ -65,10 +66,16 @@ export interface TCPSocketOptions {
   limits?: SocketLimits;
   /** The waits that have an end. */
   deadlines?: SocketDeadlines;
+  /**
+   * Speaks TLS on every connect; `true` with the defaults.
+   *
+   * @default {false}
+   */
+  tls?: ClientTlsOptions | boolean;
 }
 
 /** The names that {@link TCPSocketOptions} knows. */
-export const SOCKET_OPTION_KEYS: readonly string[] = ["tcp", "limits", "deadlines"];
+export const SOCKET_OPTION_KEYS: readonly string[] = ["tcp", "limits", "deadlines", "tls"];
 
 /** Everything resolved. */
 export interface SocketSettings {

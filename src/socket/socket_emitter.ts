@@ -14,6 +14,8 @@ export interface TCPSocketEvents {
   connect: [];
   /** Follows `connect`. */
   ready: [];
+  /** The TLS handshake is done, of a connect or an `upgradeTls`. */
+  secureConnect: [];
   /** Bytes came; they are the listener's for good. With `setEncoding` they come as strings. */
   data: [data: Buffer];
   /** The peer has sent its last byte and all of them have been handed over. */

@@ -1,7 +1,13 @@
 /** What a socket tells of itself: addresses, counts, states. */
 
 import { invalid } from "../base/check.ts";
-import { type Endpoint, endpointOf } from "../transport/transport.ts";
+import {
+  type CipherInfo,
+  type Endpoint,
+  endpointOf,
+  type PeerCertificate,
+  type TransportSecurity,
+} from "../transport/transport.ts";
 import { Connection } from "./connection.ts";
 import type { SocketHost } from "./connection_ports.ts";
 import { readyStateOf } from "./lifecycle.ts";
@@ -153,7 +159,49 @@ export abstract class SocketFacts extends SocketEmitter {
 
   /** Whether the bytes travel encrypted. */
   get encrypted(): boolean {
-    return this.#connection.transport?.security?.encrypted ?? false;
+    return this.#security?.encrypted ?? false;
+  }
+
+  /**
+   * Whether the peer's certificate was verified: on a client it is the server's, on a server with `requestCert` the
+   * client's. False on plain TCP and where nobody was asked.
+   */
+  get authorized(): boolean {
+    return this.#security?.authorized ?? false;
+  }
+
+  /** The code of what is wrong with the peer's certificate, `CERT_HAS_EXPIRED` for example. */
+  get authorizationError(): string | undefined {
+    return this.#security?.authorizationError;
+  }
+
+  /** The application protocol that was agreed on (RFC 7301). */
+  get alpnProtocol(): string | undefined {
+    return this.#security?.alpnProtocol;
+  }
+
+  /** The name that the client asked for (RFC 6066). Undefined on a server whose engine is `"deno"`. */
+  get servername(): string | undefined {
+    return this.#security?.servername;
+  }
+
+  /** The cipher. Undefined on plain TCP, and where the engine is `"deno"`, which does not say. */
+  getCipher(): CipherInfo | undefined {
+    return this.#security?.getCipher();
+  }
+
+  /** `"TLSv1.2"` or `"TLSv1.3"`. Undefined on plain TCP, and where the engine is `"deno"`, which does not say. */
+  getProtocol(): string | undefined {
+    return this.#security?.getProtocol();
+  }
+
+  /** The peer's certificate, if it has shown one. Undefined where the engine is `"deno"`, which does not say. */
+  getPeerCertificate(): PeerCertificate | undefined {
+    return this.#security?.getPeerCertificate();
+  }
+
+  get #security(): TransportSecurity | undefined {
+    return this.#connection.transport?.security;
   }
 
   get #local(): Endpoint {

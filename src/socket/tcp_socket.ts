@@ -6,6 +6,7 @@ import { EventEmitter } from "node:events";
 import "node:process";
 import { checkFunction, checkKeys, checkMs } from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
+import { checkClientTlsOptions, type ClientTlsOptions } from "../transport/tls_options.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CloseReceipt } from "../observe/close_receipt.ts";
 import { tell } from "../observe/telemetry.ts";
@@ -18,6 +19,7 @@ import { SocketIteration } from "./iteration.ts";
 import { Pipe, type PipeTarget } from "./pipe.ts";
 import { resolveSocketSettings, SOCKET_OPTION_KEYS, type SocketSettings, type TCPSocketOptions } from "./settings.ts";
 import { connectionOf, SocketFacts } from "./socket_facts.ts";
+import { startUpgrade, type UpgradeOptions, type UpgradeState } from "./upgrade.ts";
 import { makeReadable, makeWritable } from "./socket_streams.ts";
 import type { WriteCallback } from "./write_queue.ts";
 import { checkEncoding, toBytes } from "./written_data.ts";
@@ -61,6 +63,9 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   /** Yours: whatever you want to remember of this peer. */
   state: State = undefined as State;
 
+  // Whom a client was connected to: the name that a certificate must have.
+  #host: string | undefined;
+  readonly #tls: ClientTlsOptions | boolean | undefined;
   #reader: EventReader | undefined;
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
@@ -74,7 +79,10 @@ export class TCPSocket<State = unknown> extends SocketFacts {
       (options === undefined
         ? DEFAULT_SETTINGS
         : resolveSocketSettings(options.tcp, options.limits, options.deadlines));
+    const tls = options?.tls;
+    if (tls !== undefined && typeof tls !== "boolean") checkClientTlsOptions(tls);
     super(settings, given?.host);
+    this.#tls = tls;
     if (options?.tcp?.keepAliveInitialDelay) tell({ type: "option.unsupported", option: "tcp.keepAliveInitialDelay" });
     if (settings.timeoutMs > 0) armIdleTimer(connectionOf(this), settings.timeoutMs, true);
   }
@@ -84,7 +92,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   /**
    * Connects. `connect`, then `ready` are emitted, or `error` (`ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, ...) and
    * `close`. What is written meanwhile goes out then. `host` is `"localhost"` where left out; the listener is added
-   * for `connect`. Wrong arguments throw, and so does a socket that was connected before.
+   * for `connect`. With TLS `secureConnect` follows `ready`; what is written goes out then. Wrong arguments throw, and so does a socket that was connected before.
    */
   connect(port: number, host?: string, listener?: () => void): this;
   /** To that port of localhost. */
@@ -94,8 +102,11 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   /** To a unix socket. */
   connect(path: string, listener?: () => void): this;
   connect(...args: unknown[]): this {
-    const { request, callback } = readConnectArguments(args);
-    const { state, stopDialing } = connectionOf(this);
+    const { settings, state, stopDialing } = connectionOf(this);
+    const { request, callback } = readConnectArguments(args, {
+      tls: this.#tls,
+      deadline: settings.handshakeMs < Infinity,
+    });
     if (stopDialing !== undefined || (state !== "idle" && state !== "connectingEnding")) {
       throw new TcpError("Cannot connect: a socket connects once; make a new one", {
         code: "EISCONN",
@@ -103,8 +114,23 @@ export class TCPSocket<State = unknown> extends SocketFacts {
       });
     }
     if (callback !== undefined) this.once("connect", callback);
+    if ("host" in request.target) this.#host = request.target.host;
     startDialing(connectionOf(this), request);
     return this;
+  }
+
+  /**
+   * Goes on with TLS (STARTTLS and its like), on both ends: a server's socket takes a certificate, a client's what to
+   * expect of the server. Call it where you have read the command, or the answer to it; what was written before still goes
+   * out in the clear, what is written after waits for the handshake. Resolves, and `secureConnect` is emitted, when it is
+   * done, within `deadlines.handshakeMs`; if it fails the socket is destroyed with the error, which `closed` tells, too.
+   *
+   * Bytes that the peer sent in the clear behind the command (RFC 3207, section 6) destroy the socket and throw
+   * `ERR_TLS_INJECTION`. A `MessageProtocol` on the socket is asked for them; a parser of your own says what it has by
+   * `leftover`. A server should give the same object of options each time: it is read and verified once.
+   */
+  upgradeTls(options: UpgradeOptions, state: UpgradeState = {}): Promise<void> {
+    return startUpgrade(connectionOf(this), options, this.#host ?? this.remoteAddress ?? "localhost", state);
   }
 
   // ---- writing ----

@@ -70,6 +70,9 @@ export class WriteQueue implements ByteSink {
   // How many of them, from the front, have been settled.
   #settled = 0;
   #reserved: Uint8Array | undefined;
+  // Nothing leaves once this many bytes have been sent.
+  #parkAt = Infinity;
+  #whenParked: (() => void) | undefined;
 
   constructor(port: WriteQueuePort) {
     this.#port = port;
@@ -78,11 +81,22 @@ export class WriteQueue implements ByteSink {
   /** From now on bytes can leave. */
   open(transport: Transport): void {
     this.#transport = transport;
+    this.#parkAt = Infinity;
+  }
+
+  /** Lets what is queued now leave, corked or not, then calls back and holds the rest until `open()`. */
+  park(done: () => void): void {
+    this.corked = 0;
+    this.#seal();
+    if (this.idle) done();
+    else this.#whenParked = done;
+    this.#parkAt = this.sentBytes + this.length;
+    if (this.length > 0) this.flush();
   }
 
   /** Whether everything accepted has been taken by the kernel. */
   get idle(): boolean {
-    return this.length === 0 && !this.#writing;
+    return this.length === 0 && !this.#writing && this.#parkAt === Infinity;
   }
 
   /** Whether the kernel is being given bytes. */
@@ -157,7 +171,7 @@ export class WriteQueue implements ByteSink {
 
   /** Starts sending, unless a write is in flight: that one goes on with whatever is queued by then. */
   flush(): void {
-    if (this.#writing || this.corked > 0 || this.#transport === undefined) return;
+    if (this.#writing || this.corked > 0 || this.#transport === undefined || this.sentBytes >= this.#parkAt) return;
     if (this.length > 0) void this.#send(this.#transport);
     else if (this.#callbacks !== undefined) this.#settleSent(); // of writes without bytes
   }
@@ -184,7 +198,7 @@ export class WriteQueue implements ByteSink {
     this.#writing = true;
     this.#port.flushing();
     try {
-      while (this.length > 0 && this.corked === 0) {
+      while (this.length > 0 && this.corked === 0 && this.sentBytes < this.#parkAt) {
         let bytes: Uint8Array;
         let staging: Uint8Array | undefined;
         if (this.#segments !== undefined && this.#segments.length > 0) {
@@ -213,6 +227,11 @@ export class WriteQueue implements ByteSink {
     }
     this.#writing = false;
     this.#port.flushed();
+    if (this.#whenParked !== undefined) {
+      const parked = this.#whenParked;
+      this.#whenParked = undefined;
+      parked();
+    }
   }
 
   /** Settles the callbacks of what has been sent. */

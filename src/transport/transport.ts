@@ -21,13 +21,71 @@ export interface Transport {
   readonly security?: TransportSecurity;
 }
 
+/** The cipher of a TLS connection. */
+export interface CipherInfo {
+  /** OpenSSL's name. */
+  readonly name: string;
+  /** The name in the IANA registry. */
+  readonly standardName: string;
+  /** The oldest version of TLS that has it. */
+  readonly version: string;
+}
+
+/** A name in a certificate; a part that comes more than once is an array. */
+export interface CertificateName {
+  /** Common name. */
+  readonly CN?: string | string[] | undefined;
+  /** Organization. */
+  readonly O?: string | string[] | undefined;
+  /** Organizational unit. */
+  readonly OU?: string | string[] | undefined;
+}
+
+/** The peer's certificate, as `node:tls` tells it. */
+export interface PeerCertificate {
+  /** Whom it is for. */
+  readonly subject: CertificateName;
+  /** Who has signed it. */
+  readonly issuer: CertificateName;
+  /** Names and addresses it is for: `DNS:a.example, IP Address:127.0.0.1`. */
+  readonly subjectaltname?: string | undefined;
+  /** When it begins to be valid. */
+  readonly valid_from: string;
+  /** Until when it is valid. */
+  readonly valid_to: string;
+  /** SHA-256 of the certificate, in hexadecimal with colons. */
+  readonly fingerprint256: string;
+  /** Its number, in hexadecimal. */
+  readonly serialNumber: string;
+  /** The certificate itself (DER). */
+  readonly raw: Uint8Array;
+}
+
 /** What a TLS engine tells of a connection; filled by the engines. */
 export interface TransportSecurity {
   readonly encrypted: true;
+  /** Whether the peer's certificate was verified. */
   readonly authorized: boolean;
+  /** The code of what is wrong with it. */
   readonly authorizationError: string | undefined;
   readonly alpnProtocol: string | undefined;
+  /** The name that the client asked for. */
   readonly servername: string | undefined;
+  /** Whether the peer's bytes ended without its close_notify: somebody may have cut them off. */
+  readonly truncated: boolean;
+  /** Undefined where the engine does not say, as the next two. */
+  getCipher(): CipherInfo | undefined;
+  getProtocol(): string | undefined;
+  getPeerCertificate(): PeerCertificate | undefined;
+}
+
+/** Closes a transport that may be closed below us already. */
+export function closeQuietly(transport: Transport): void {
+  try {
+    transport.close();
+  } catch {
+    // It was.
+  }
 }
 
 /** An address as sockets tell it. */

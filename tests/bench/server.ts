@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a command line
 /**
- * The servers that are measured: `deno run --allow-net tests/bench/server.ts MODE PORT [deadlines]`, for a load generator that speaks
- * the mode's protocol.
+ * The servers that are measured: `deno run --allow-net tests/bench/server.ts MODE PORT [deadlines]`, for a load generator
+ * that speaks the mode's protocol; `tls PORT CERT KEY [deno]` echoes over TLS and needs `--allow-read`.
  */
 
 import { createChatServer } from "../../examples/chat/server.ts";
@@ -29,7 +29,7 @@ const modes: Record<string, (socket: TCPSocket) => void> = {
   },
 };
 
-const [mode = "", port = "", extra] = Deno.args;
+const [mode = "", port = "", extra = "", keyFile = "", engine = "auto"] = Deno.args;
 // All of them on, and none of them near: what they cost is what traffic pays.
 const deadlines = extra !== "deadlines" ? {} : {
   firstByteMs: 60_000,
@@ -44,9 +44,15 @@ const limits = { maxConnections: 20_000 };
 const handler = modes[mode];
 if (mode === "chat") {
   createChatServer({ limits }).app.listen(Number(port), "127.0.0.1");
+} else if (mode === "tls") {
+  const [cert, key] = [Deno.readTextFileSync(extra), Deno.readTextFileSync(keyFile)];
+  createServer(ServerProtocol.TCP, {
+    limits,
+    ...(engine === "deno" ? { tls: { cert, key, engine: "deno" }, tcp: { noDelay: false } } : { tls: { cert, key } }),
+  }).onConnection((socket) => socket.on("data", (data) => socket.write(data))).listen(Number(port), "127.0.0.1");
 } else if (handler !== undefined) {
   createServer(ServerProtocol.TCP, { limits, deadlines }).onConnection(handler).listen(Number(port), "127.0.0.1");
 } else {
-  console.error(`usage: server.ts ${Object.keys(modes).join("|")}|chat PORT [deadlines]`);
+  console.error(`usage: server.ts ${Object.keys(modes).join("|")}|chat PORT [deadlines], or tls PORT CERT KEY [deno]`);
   Deno.exit(2);
 }

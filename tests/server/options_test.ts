@@ -22,6 +22,8 @@ unit("resolveServerOptions() has the documented defaults", () => {
     reusePort: false,
     maxConnections: 10_000,
     dropWhenFull: false,
+    maxHandshakes: 1_000,
+    tls: undefined,
   });
   assertEquals([socket.noDelay, socket.keepAlive, socket.timeoutMs, socket.allowHalfOpen], [true, true, 0, false]);
   assertEquals([socket.maxWriteQueueBytes, socket.highWaterMarkBytes, socket.flushMs], [16_777_216, 65_536, 60_000]);
@@ -45,6 +47,8 @@ unit("resolveServerOptions() takes every option", () => {
     reusePort: false,
     maxConnections: 7,
     dropWhenFull: true,
+    maxHandshakes: 1_000,
+    tls: undefined,
   });
   assertEquals([socket.noDelay, socket.timeoutMs, socket.maxWriteQueueBytes, socket.flushMs], [false, 5, 100, 9]);
 });
@@ -81,7 +85,7 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
     { limits: { maxConnection: 5 } },
     TypeError,
     'Option "limits.maxConnection" is unknown; "limits" takes maxWriteQueueBytes, highWaterMarkBytes, ' +
-    "maxConnections, dropWhenFull",
+    "maxConnections, dropWhenFull, maxHandshakes",
   ],
   [{ limits: 5 }, TypeError, 'Option "limits" must be an object; it is 5'],
   [{ tcp: { timeout: -1 } }, RangeError, 'Option "tcp.timeout" must be from 0 to 2147483647 milliseconds; it is -1'],
@@ -96,7 +100,7 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
   [
     { prot: 5 },
     TypeError,
-    'Option "prot" is unknown; "options" takes port, hostname, backlog, path, reusePort, tcp, limits, deadlines',
+    'Option "prot" is unknown; "options" takes port, hostname, backlog, path, reusePort, tcp, limits, deadlines, tls',
   ],
   [null, TypeError, 'Option "options" must be an object; it is null'],
   [[], TypeError, 'Option "options" must be an object; it is an array'],

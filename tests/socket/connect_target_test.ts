@@ -7,7 +7,7 @@ function unit(name: string, fn: () => void): void {
 }
 
 const listener = () => {};
-const request = (target: Target, timeoutMs?: number) => ({ target, timeoutMs, signal: undefined });
+const request = (target: Target, timeoutMs?: number) => ({ target, timeoutMs, signal: undefined, tls: undefined });
 
 const FORMS: [what: string, args: unknown[], target: Target, called: boolean][] = [
   ["port", [80], { host: "localhost", port: 80 }, false],
@@ -69,7 +69,7 @@ const BAD: [args: unknown[], message: string][] = [
   [[{ port: 80, signal: {} }], 'Option "signal" must be an AbortSignal; it is an object'],
   [
     [{ port: 80, hostnam: "x" }],
-    'Option "hostnam" is unknown; "options" takes port, host, hostname, path, timeoutMs, signal',
+    'Option "hostnam" is unknown; "options" takes port, host, hostname, path, timeoutMs, signal, tls',
   ],
   [[[80]], 'Option "options" must be an object; it is an array'],
 ];

@@ -1,8 +1,11 @@
 /** Linked pairs of transports, in memory and over loopback, for the cases that hold for both. */
 
 import net from "node:net";
+import { NodeTlsClient, NodeTlsContext } from "../../src/transport/node_tls.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { Transport } from "../../src/transport/transport.ts";
+
+import { makeAuthority } from "../support/certificates.ts";
 
 /** Two ends of one connection. Disposing closes what is still open. */
 export interface Pair extends AsyncDisposable {
@@ -63,8 +66,40 @@ const loopback: Engine = {
   },
 };
 
+const authority = await makeAuthority("CA");
+const server = await authority.issue("localhost");
+
+/** TLS over loopback: ours is the server's end. */
+function overTls(name: string, secureBoth: (ours: Transport, theirs: Transport) => Promise<Transport[]>): Engine {
+  return {
+    name,
+    capacityBytes: 8_388_608,
+    async open() {
+      const plain = await loopback.open();
+      const [ours, theirs] = await secureBoth(plain.ours, plain.theirs);
+      if (ours === undefined || theirs === undefined) throw new Error("Two ends are needed");
+      return {
+        ours,
+        theirs,
+        reset: () => Promise.reject(new Error("A TLS connection cannot reset; open one with openResettable")),
+        [Symbol.asyncDispose]: () => closeQuietly(ours, theirs),
+      };
+    },
+  };
+}
+
+const context = new NodeTlsContext({ cert: server.cert, key: server.key });
+const nodeClient = new NodeTlsClient({ ca: authority.cert });
+const nodeTls = overTls(
+  "node TLS",
+  (ours, theirs) => Promise.all([context.secure(ours), nodeClient.secure(theirs, "localhost")]),
+);
+
 /** The engines of the contract. */
-export const ENGINES: readonly Engine[] = [memory, loopback];
+export const ENGINES: readonly Engine[] = [memory, loopback, nodeTls];
+
+/** Those of them whose peer can be made to reset: over TLS a reset is that of the connection below. */
+export const RESETTABLE: readonly Engine[] = [memory, loopback];
 
 /** As `open`, where their end is one that can send a reset; with Deno TCP `theirs` is not to be used then. */
 export async function openResettable(engine: Engine): Promise<Pair> {

@@ -1,0 +1,98 @@
+/** Who comes in and goes: room, refusals and failures before there is a socket, counted and told. */
+
+import { CLOSE_REASONS, type CloseReason, type CloseReceipt } from "../observe/close_receipt.ts";
+import { Counters, type ServerMetrics } from "../observe/metrics.ts";
+import type { SocketHost } from "../socket/connection_ports.ts";
+import type { SocketSettings } from "../socket/settings.ts";
+import { connectionOf } from "../socket/socket_facts.ts";
+import { adoptTransport, type TCPSocket } from "../socket/tcp_socket.ts";
+import { systemError } from "../transport/error_codes.ts";
+import { endpointOf, type Transport } from "../transport/transport.ts";
+import type { AcceptVerdict } from "./accept_loop.ts";
+import type { ConnectionSet } from "./connections.ts";
+import type { PreparationPort } from "./preparation.ts";
+import type { Reporter } from "./reporting.ts";
+
+/** See the module's comment. */
+export class Admission<State> implements PreparationPort {
+  readonly #sockets: ConnectionSet<State>;
+  readonly #counters = new Counters(CLOSE_REASONS);
+  readonly #reporter: Reporter;
+  readonly #dropsWhenFull: () => boolean;
+
+  constructor(
+    sockets: ConnectionSet<State>,
+    reporter: Reporter,
+    dropsWhenFull: () => boolean,
+  ) {
+    this.#sockets = sockets;
+    this.#reporter = reporter;
+    this.#dropsWhenFull = dropsWhenFull;
+  }
+
+  admit(): Promise<void> | undefined {
+    return this.#dropsWhenFull() ? undefined : this.#sockets.whenRoom();
+  }
+
+  acceptFailed(error: unknown, verdict: AcceptVerdict): void {
+    this.#counters.acceptErrors++;
+    if (verdict === "unknown") this.#reporter.report(systemError(error, { syscall: "accept" }));
+  }
+
+  entered(transport: Transport): boolean {
+    if (this.refused(transport)) return false;
+    this.#sockets.reserve();
+    return true;
+  }
+
+  left(): void {
+    this.#sockets.unreserve();
+  }
+
+  failed(error: Error, reason: CloseReason, transport: Transport): void {
+    this.#counters.accepted++;
+    this.#counters.count({ reason, bytesRead: 0, bytesWritten: 0, unsentBytes: 0 });
+    if (reason !== "shutdown") this.#reporter.tell("tlsClientError", error, peerOf(transport));
+  }
+
+  /** Makes a socket of it, unless there is no room. */
+  adopt(transport: Transport, settings: SocketSettings, host: SocketHost): TCPSocket<State> | undefined {
+    if (this.refused(transport)) return undefined;
+    this.#counters.accepted++;
+    const socket = adoptTransport(transport, settings, host) as TCPSocket<State>; // its state is the user's to set
+    this.#sockets.add(socket);
+    return socket;
+  }
+
+  /** A connection is over. */
+  gone(socket: TCPSocket<State>, receipt: CloseReceipt): void {
+    this.#counters.count(receipt);
+    this.#sockets.remove(socket);
+  }
+
+  /** What was counted so far. */
+  metrics(): ServerMetrics {
+    const { accepted, acceptErrors, closed } = this.#counters;
+    let { bytesRead, bytesWritten } = this.#counters;
+    for (const socket of this.#sockets) {
+      bytesRead += socket.bytesRead;
+      bytesWritten += connectionOf(socket).queue.sentBytes;
+    }
+    const { size: open, reserved: preparing } = this.#sockets;
+    return { open, preparing, accepted, closed, bytesRead, bytesWritten, acceptErrors };
+  }
+
+  /** Closes a connection that there is no room for; then true. */
+  refused(transport: Transport): boolean {
+    if (!this.#sockets.full) return false;
+    const peer = peerOf(transport);
+    transport.close();
+    this.#reporter.tell("drop", peer);
+    return true;
+  }
+}
+
+function peerOf(transport: Transport): { remoteAddress: string | undefined; remotePort: number | undefined } {
+  const { address, port } = endpointOf(transport.remoteAddr);
+  return { remoteAddress: address, remotePort: port };
+}

@@ -1,0 +1,214 @@
+/** What users say of TLS: the option types, and the checks that need no key material. */
+
+import { checkBoolean, checkFunction, checkKeys, checkString, invalid } from "../base/check.ts";
+import type { PeerCertificate } from "./transport.ts";
+
+/** PEM text, as a string or as the bytes of a file, or several such pieces. */
+export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
+
+/** A version of TLS; older ones are not spoken by either engine. */
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
+/**
+ * Who speaks TLS: `"deno"` is the runtime's own (`Deno.listenTls`, `Deno.startTls`), `"node"` the runtime's `node:tls`,
+ * `"auto"` the first of the two that can do all that was asked.
+ */
+export type TlsEngine = "auto" | "deno" | "node";
+
+/** A certificate and its key. */
+export interface TlsCertificate {
+  /** The certificate, followed by the intermediate ones that lead to its root. */
+  cert: Pem;
+  /** Its private key: PKCS#8, PKCS#1 (RSA) or SEC 1 (EC). */
+  key: Pem;
+  /** Opens a key that is encrypted. */
+  passphrase?: string;
+}
+
+/** Finds the certificate for the name that a client asked for; `undefined` is for the server's own one. */
+export type SelectCertificate = (
+  servername: string,
+) => TlsCertificate | undefined | Promise<TlsCertificate | undefined>;
+
+/** TLS on a server, and for `upgradeTls` on a server's socket. */
+export interface TlsOptions extends TlsCertificate {
+  /**
+   * The authorities whose client certificates are accepted. X.509 version 1 and certificates that are not those of an
+   * authority are refused.
+   */
+  ca?: Pem;
+  /**
+   * Asks clients for a certificate.
+   *
+   * @default {false}
+   */
+  requestCert?: boolean;
+  /**
+   * Ends clients without an accepted certificate before a byte of theirs reaches the application. With `false` look at
+   * `socket.authorized` yourself.
+   *
+   * @default {true} where `requestCert` is on
+   */
+  rejectUnauthorized?: boolean;
+  /** The application protocols offered, best first (RFC 7301). A client that offers others only is refused. */
+  alpnProtocols?: readonly string[];
+  /**
+   * Certificates by the name that the client asks for (RFC 6066): `{ "a.example": {...}, "*.b.example": {...} }`, or a
+   * function, which may be async. A name that is not found gets the server's own certificate; a function that throws
+   * costs that connection, one that does not answer costs it the handshake's deadline.
+   */
+  sni?: Readonly<Record<string, TlsCertificate>> | SelectCertificate;
+  /**
+   * The oldest version spoken.
+   *
+   * @default {"TLSv1.2"}
+   */
+  minVersion?: TlsVersion;
+  /**
+   * The newest version spoken.
+   *
+   * @default {"TLSv1.3"}
+   */
+  maxVersion?: TlsVersion;
+  /**
+   * Who speaks TLS.
+   *
+   * @default {"auto"}
+   */
+  engine?: TlsEngine;
+}
+
+/** TLS on a client, and for `upgradeTls` on a client's socket. */
+export interface ClientTlsOptions {
+  /**
+   * The authorities that are trusted, instead of those built in; with the engine `"deno"`, which cannot leave those out,
+   * in addition to them.
+   */
+  ca?: Pem;
+  /**
+   * The name that the server's certificate must have, and that the server is asked for.
+   *
+   * @default the host that is connected to
+   */
+  servername?: string;
+  /** Replaces the check of the name: gives an error for a certificate that is not the right one. */
+  checkServerIdentity?: (servername: string, certificate: PeerCertificate) => Error | undefined;
+  /**
+   * Ends the connection if the server's certificate is not accepted. With `false` look at `socket.authorized` yourself.
+   *
+   * @default {true}
+   */
+  rejectUnauthorized?: boolean;
+  /** A certificate of our own, for servers that ask for one. */
+  cert?: Pem;
+  /** Its private key. */
+  key?: Pem;
+  /** Opens a key that is encrypted. */
+  passphrase?: string;
+  /** The application protocols offered, best first (RFC 7301). */
+  alpnProtocols?: readonly string[];
+  /**
+   * The oldest version spoken.
+   *
+   * @default {"TLSv1.2"}
+   */
+  minVersion?: TlsVersion;
+  /**
+   * The newest version spoken.
+   *
+   * @default {"TLSv1.3"}
+   */
+  maxVersion?: TlsVersion;
+  /**
+   * Who speaks TLS.
+   *
+   * @default {"auto"}
+   */
+  engine?: TlsEngine;
+}
+
+const CERTIFICATE_KEYS = ["cert", "key", "passphrase"];
+const SHARED_KEYS = [...CERTIFICATE_KEYS, "ca", "rejectUnauthorized", "alpnProtocols", "minVersion", "maxVersion"];
+/** The names that {@link TlsOptions} knows. */
+export const TLS_KEYS: readonly string[] = [...SHARED_KEYS, "requestCert", "sni", "engine"];
+const CLIENT_KEYS = [...SHARED_KEYS, "servername", "checkServerIdentity", "engine"];
+
+/** Checks a server's options, all but the key material. */
+export function checkTlsOptions(options: TlsOptions, name = "tls"): void {
+  checkKeys(name, options, TLS_KEYS);
+  checkCertificate(name, options);
+  checkShared(name, options);
+  checkBoolean(`${name}.requestCert`, options.requestCert, false);
+  if (options.rejectUnauthorized === true && options.requestCert !== true) {
+    throw new TypeError(`Option "${name}.rejectUnauthorized" needs "${name}.requestCert": nobody is asked otherwise`);
+  }
+  const { sni } = options;
+  if (sni === undefined || typeof sni === "function") return;
+  if (sni === null || typeof sni !== "object") throw invalid(`${name}.sni`, "an object of names or a function", sni);
+  for (const [servername, certificate] of Object.entries(sni)) {
+    checkServername(`${name}.sni`, servername);
+    checkKeys(`${name}.sni.${servername}`, certificate, CERTIFICATE_KEYS);
+    checkCertificate(`${name}.sni.${servername}`, certificate);
+  }
+}
+
+/** Checks a client's options, all but the key material. */
+export function checkClientTlsOptions(options: ClientTlsOptions, name = "tls"): void {
+  checkKeys(name, options, CLIENT_KEYS);
+  checkShared(name, options);
+  checkString(`${name}.servername`, options.servername);
+  if (options.checkServerIdentity !== undefined) {
+    checkFunction(`${name}.checkServerIdentity`, options.checkServerIdentity);
+  }
+  if (options.cert !== undefined || options.key !== undefined) checkCertificate(name, options);
+  else if (options.passphrase !== undefined) {
+    throw new TypeError(`Option "${name}.passphrase" opens "${name}.key", which is missing`);
+  }
+}
+
+/** Checks that there are a certificate and a key, as PEM. What they hold is never shown. */
+export function checkCertificate(name: string, given: Partial<TlsCertificate>): void {
+  checkPem(`${name}.cert`, given.cert);
+  checkPem(`${name}.key`, given.key);
+  checkString(`${name}.passphrase`, given.passphrase);
+}
+
+function checkShared(name: string, options: TlsOptions | ClientTlsOptions): void {
+  if (options.ca !== undefined) checkPem(`${name}.ca`, options.ca);
+  checkBoolean(`${name}.rejectUnauthorized`, options.rejectUnauthorized, true);
+  checkAlpn(`${name}.alpnProtocols`, options.alpnProtocols);
+  checkOneOf(`${name}.engine`, options.engine, ["auto", "deno", "node"]);
+  checkOneOf(`${name}.minVersion`, options.minVersion, ["TLSv1.2", "TLSv1.3"]);
+  checkOneOf(`${name}.maxVersion`, options.maxVersion, ["TLSv1.2", "TLSv1.3"]);
+  if (options.minVersion === "TLSv1.3" && options.maxVersion === "TLSv1.2") {
+    throw new RangeError(`Option "${name}.minVersion" must not be above "${name}.maxVersion"; it is "TLSv1.3"`);
+  }
+}
+
+/** By shape only: the text may be a secret, so no message shows it. */
+function checkPem(name: string, value: unknown): void {
+  const pieces: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const good = pieces.length > 0 && pieces.every((piece) => typeof piece === "string" || piece instanceof Uint8Array);
+  if (!good) throw new TypeError(`Option "${name}" must be PEM: a string, a Uint8Array, or an array of them`);
+}
+
+function checkAlpn(name: string, value: unknown): void {
+  if (value === undefined) return;
+  const rule = "an array of protocol names of 1 to 255 ASCII characters";
+  if (!Array.isArray(value) || value.length === 0) throw invalid(name, rule, value);
+  for (const protocol of value) {
+    if (typeof protocol !== "string" || !/^[\x21-\x7e]{1,255}$/.test(protocol)) throw invalid(name, rule, protocol);
+  }
+}
+
+function checkOneOf(name: string, value: unknown, known: readonly string[]): void {
+  if (value === undefined || (typeof value === "string" && known.includes(value))) return;
+  throw invalid(name, known.map((word) => `"${word}"`).join(" or "), value);
+}
+
+function checkServername(name: string, servername: string): void {
+  if (/^(\*\.)?[^*\s]+$/.test(servername)) return;
+  throw new TypeError(
+    `Option "${name}" takes host names, with "*." in front of them for one label; "${servername}" is none`,
+  );
+}

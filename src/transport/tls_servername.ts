@@ -1,0 +1,26 @@
+/** Which certificate belongs to the name that a client asked for (RFC 6066). */
+
+import { invalid } from "../base/check.ts";
+import type { TlsCertificate, TlsOptions } from "./tls_options.ts";
+
+/** The certificate for that name, undefined for the server's own one. Rejects with what the user's function throws. */
+export async function findCertificate(sni: TlsOptions["sni"], servername: string): Promise<TlsCertificate | undefined> {
+  if (sni === undefined || servername === "") return undefined;
+  if (typeof sni !== "function") return lookUp(sni, servername.toLowerCase());
+  const certificate = await sni(servername);
+  if (certificate === undefined || certificate === null) return undefined;
+  if (typeof certificate !== "object") throw invalid("tls.sni", "a function that gives { cert, key }", certificate);
+  return certificate;
+}
+
+/** The exact name first, then the one with a `*` for its first label. */
+function lookUp(sni: Readonly<Record<string, TlsCertificate>>, servername: string): TlsCertificate | undefined {
+  const wildcard = servername.replace(/^[^.]+/, "*");
+  let found: TlsCertificate | undefined;
+  for (const [pattern, certificate] of Object.entries(sni)) {
+    const name = pattern.toLowerCase();
+    if (name === servername) return certificate;
+    if (name === wildcard) found = certificate;
+  }
+  return found;
+}

@@ -1,0 +1,214 @@
+/** A secured connection as a transport: reads, writes and the two ends of it, over a TLS socket and its carrier. */
+
+import type { Duplex } from "node:stream";
+import type { CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
+import type { Transport, TransportSecurity } from "./transport.ts";
+
+/** Plaintext that waits for a read; with this much of it nothing more is read below. */
+const HIGH_WATER_BYTES = 65_536;
+/** Most that one write takes: a large one shows its progress that way. */
+const MAX_WRITE_BYTES = 65_536;
+
+interface Read {
+  readonly buffer: Uint8Array;
+  readonly resolve: (bytes: number | null) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Write {
+  readonly bytes: number;
+  readonly resolve: (bytes: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What the engine tells of the connection; whether it was cut off is found out here. */
+type Security = TransportSecurity & { truncated: boolean };
+
+const closedError = () => new Deno.errors.BadResource("The connection is closed");
+const canceledError = () => Object.assign(new Deno.errors.Interrupted("operation canceled"), { code: "EINTR" });
+const pipeError = () => Object.assign(new Deno.errors.BrokenPipe("Broken pipe"), { code: "EPIPE" });
+
+/**
+ * See the module's comment. The TLS socket always flows, because it loses the end of a peer while it is paused; what comes
+ * is kept here, and the carrier reads no more while there is much of it.
+ */
+export class TlsTransport implements Transport, CarrierOwner {
+  readonly security: Security;
+  readonly #carrier: TlsCarrier;
+  readonly #stream: Duplex;
+  #chunks: Uint8Array[] = [];
+  // Where the first of them begins: what is before was read.
+  #at = 0;
+  #queued = 0;
+  #read: Read | undefined;
+  readonly #writes: Write[] = [];
+  #ended = false;
+  // The failure, until a read or a write has told of it.
+  #failure: { readonly error: unknown } | undefined;
+  #failed = false;
+  #closed = false;
+  #finishing: Promise<void> | undefined;
+
+  /** Takes over the carrier and the TLS socket on it. */
+  constructor(stream: Duplex, carrier: TlsCarrier, security: Security) {
+    this.#stream = stream;
+    this.#carrier = carrier;
+    this.security = security;
+    carrier.secured(this);
+    stream.on("data", (chunk: Uint8Array) => this.#arrive(chunk));
+    stream.on("end", () => this.#end());
+    stream.on("error", (error) => this.#fail(error));
+  }
+
+  /** For the carrier: the transport failed. */
+  failed(error: unknown): void {
+    this.#fail(error);
+  }
+
+  /** For the carrier: the FIN has come. An end that the TLS socket has told before was the peer's own. */
+  ended(): void {
+    this.security.truncated = !this.#ended;
+  }
+
+  get localAddr(): Deno.Addr {
+    return this.#carrier.transport.localAddr;
+  }
+
+  get remoteAddr(): Deno.Addr {
+    return this.#carrier.transport.remoteAddr;
+  }
+
+  ref(): void {
+    this.#carrier.transport.ref?.();
+  }
+
+  unref(): void {
+    this.#carrier.transport.unref?.();
+  }
+
+  setNoDelay(on: boolean): void {
+    this.#carrier.transport.setNoDelay?.(on);
+  }
+
+  setKeepAlive(on: boolean): void {
+    this.#carrier.transport.setKeepAlive?.(on);
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (this.#read !== undefined) return Promise.reject(new Deno.errors.Busy("A read is pending already"));
+    if (buffer.length === 0) return Promise.resolve(0);
+    if (this.#queued > 0) return Promise.resolve(this.#fill(buffer));
+    const failure = this.#takeFailure();
+    if (failure !== undefined) return Promise.reject(failure.error);
+    if (this.#ended) return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      this.#read = { buffer, resolve, reject };
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    if (this.#closed) return Promise.reject(closedError());
+    const failure = this.#takeFailure();
+    if (failure !== undefined) return Promise.reject(failure.error);
+    if (this.#failed || this.#finishing !== undefined) return Promise.reject(pipeError());
+    if (bytes.length === 0) return Promise.resolve(0);
+    const part = bytes.length > MAX_WRITE_BYTES ? bytes.subarray(0, MAX_WRITE_BYTES) : bytes;
+    return new Promise((resolve, reject) => {
+      this.#writes.push({ bytes: part.length, resolve, reject });
+      this.#stream.write(part, this.#wrote);
+    });
+  }
+
+  /** Sends close_notify, then FIN. */
+  closeWrite(): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    return this.#finishing ??= this.#finish();
+  }
+
+  /** Without a close_notify, unless `closeWrite()` has sent one: the peer must not take it for an orderly end. */
+  close(): void {
+    if (this.#closed) throw closedError();
+    this.#closed = true;
+    const [read, writes] = [this.#read, this.#writes.splice(0)];
+    this.#read = undefined;
+    this.#chunks = [];
+    this.#stream.destroy();
+    this.#carrier.close();
+    this.#carrier.transport.close();
+    read?.reject(canceledError());
+    for (const write of writes) write.reject(canceledError());
+  }
+
+  async #finish(): Promise<void> {
+    // The callback comes with an error where the TLS socket is gone: then there is just the FIN left to send.
+    await new Promise<void>((resolve) => this.#stream.end(() => resolve()));
+    // The close_notify is on its way to the carrier now, a microtask behind at most.
+    await Promise.resolve();
+    await this.#carrier.flushed();
+    if (!this.#closed) await this.#carrier.transport.closeWrite();
+  }
+
+  readonly #wrote = (error?: Error | null) => {
+    const write = this.#writes.shift();
+    if (write === undefined) return;
+    if (!error) return write.resolve(write.bytes);
+    write.reject(this.#takeFailure()?.error ?? error);
+  };
+
+  #arrive(chunk: Uint8Array): void {
+    if (this.#closed) return;
+    const read = this.#read;
+    this.#read = undefined;
+    // Whoever waits has seen the queue empty.
+    if (read !== undefined && chunk.length <= read.buffer.length) {
+      read.buffer.set(chunk);
+      return read.resolve(chunk.length);
+    }
+    this.#chunks.push(chunk);
+    this.#queued += chunk.length;
+    read?.resolve(this.#fill(read.buffer));
+    if (this.#queued >= HIGH_WATER_BYTES) this.#carrier.held = true;
+  }
+
+  #fill(buffer: Uint8Array): number {
+    let filled = 0;
+    for (let chunk; filled < buffer.length && (chunk = this.#chunks[0]) !== undefined;) {
+      const part = chunk.subarray(this.#at, this.#at + buffer.length - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      this.#at += part.length;
+      if (this.#at < chunk.length) break;
+      this.#chunks.shift();
+      this.#at = 0;
+    }
+    this.#queued -= filled;
+    if (this.#carrier.held && this.#queued < HIGH_WATER_BYTES) this.#carrier.release();
+    return filled;
+  }
+
+  #end(): void {
+    if (this.#failed || this.#closed) return;
+    this.#ended = true;
+    this.#read?.resolve(null);
+    this.#read = undefined;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed || this.#closed) return;
+    this.#failed = this.#ended = true;
+    this.#failure = { error };
+    const [read, writes] = [this.#read, this.#writes.splice(0)];
+    this.#read = undefined;
+    if (read !== undefined) read.reject(this.#takeFailure()?.error);
+    for (const write of writes) write.reject(this.#takeFailure()?.error ?? pipeError());
+    this.#stream.destroy();
+  }
+
+  /** Once, as the runtime does it: then reads give null and writes EPIPE. */
+  #takeFailure(): { readonly error: unknown } | undefined {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure;
+  }
+}
