@@ -26,13 +26,13 @@ export interface FrameReadOptions {
  * import { assertEquals } from "@std/assert";
  * import { frames, lines } from "@verb/tcp/framing";
  *
- * const source = ReadableStream.from([new TextEncoder().encode("GET /\nHost: a\n\nbody")]);
- * const head: string[] = [];
+ * const source = ReadableStream.from([new TextEncoder().encode("one\r\ntwo\nquit\nthree")]);
+ * const seen: string[] = [];
  * for await (const line of frames(source, lines())) {
- *   if (line === "") break;
- *   head.push(line);
+ *   if (line === "quit") break; // what comes behind is lost: to go on with another codec, use a decoder or `framed`
+ *   seen.push(line);
  * }
- * assertEquals(head, ["GET /", "Host: a"]);
+ * assertEquals(seen, ["one", "two"]);
  * ```
  */
 export function frames<T>(
@@ -99,7 +99,7 @@ class FrameIteration<T> implements AsyncIterableIterator<T, undefined> {
         else await this.#pull();
       }
     } catch (error) {
-      await this.#leave().catch(() => {}); // the first error is the one to tell
+      await this.#leave(error).catch(() => {}); // the first error is the one to tell
       throw error;
     }
   }
@@ -133,9 +133,10 @@ class FrameIteration<T> implements AsyncIterableIterator<T, undefined> {
     if (this.#left === undefined) this.#decoder.end();
   }
 
-  #leave(): Promise<unknown> {
+  /** `reason` is why, where something is wrong: a stream hears of it, and a socket ends with it. */
+  #leave(reason?: unknown): Promise<unknown> {
     if (this.#ended) return this.#left ?? Promise.resolve();
     this.#ended = true;
-    return this.#left = (async () => await this.#chunks.return?.())();
+    return this.#left = (async () => await this.#chunks.return?.(reason))();
   }
 }

@@ -112,10 +112,10 @@ export class JsonDecoder<Out> implements FrameDecoder<Out> {
   }
 
   push(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#framing.push(chunk);
     this.#chunk = chunk;
     this.#text = "";
     this.#looked = false;
-    this.#framing.push(chunk);
   }
 
   next(): Out | undefined {

@@ -1,6 +1,7 @@
 /** What all our decoders have in common: bytes waiting, and a failure that stays. */
 
 import { ByteQueue } from "../base/byte_queue.ts";
+import { invalid } from "../base/check.ts";
 import { FrameError } from "../base/errors.ts";
 import type { FrameDecoder } from "./codec.ts";
 
@@ -18,6 +19,7 @@ export abstract class QueuedDecoder<T> implements FrameDecoder<T> {
   }
 
   push(chunk: Uint8Array): void {
+    if (!(chunk instanceof Uint8Array)) throw invalid("chunk", "a Uint8Array", chunk);
     if (this.failure === undefined) this.queue.push(chunk);
   }
 

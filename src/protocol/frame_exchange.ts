@@ -5,7 +5,8 @@ import { invalid } from "../base/check.ts";
 import type { Codec, FrameDecoder } from "../framing/codec.ts";
 import type { Connection } from "../socket/connection.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
-import type { TCPSocket } from "../socket/tcp_socket.ts";
+import { claimedError } from "../socket/endings.ts";
+import { TCPSocket } from "../socket/tcp_socket.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { MessageHeartbeat, type MessageHeartbeatOptions } from "./message_heartbeat.ts";
 
@@ -15,6 +16,9 @@ export interface FrameReceiver<Out> {
   /** A `MessageError`, behind which the stream goes on, or the failure that destroys the socket. */
   onError(error: Error): unknown;
 }
+
+// Whose messages go where: two that read the same socket would each take all of them.
+const attached = new WeakMap<TCPSocket, object>();
 
 /** See the module's comment. Making one adds no listener. */
 export class FrameExchange<In, Out> {
@@ -46,6 +50,7 @@ export class FrameExchange<In, Out> {
     unheard: (error: Error) => void,
     head?: Uint8Array,
   ) {
+    if (!(socket instanceof TCPSocket)) throw invalid("socket", "a TCPSocket of this package", socket);
     this.#socket = socket;
     this.#connection = connectionOf(socket);
     this.#codec = codec;
@@ -79,10 +84,12 @@ export class FrameExchange<In, Out> {
   /** Receives from now on. Throws if another face reads. */
   attach(): void {
     if (this.#listeners !== undefined) return;
+    if (attached.has(this.#socket)) throw claimedError("this codec", "another codec (its takeRest() hands over)");
     const data = (data: Uint8Array) => this.handleData(data);
     const end = () => this.#handleEnd();
     this.#socket.on("data", data);
     this.#socket.on("end", end);
+    attached.set(this.#socket, this);
     this.#listeners = { data, end };
     this.#detached = false;
     this.#ended = this.#connection.readEnded;
@@ -122,6 +129,7 @@ export class FrameExchange<In, Out> {
     this.#listeners = undefined;
     if (listeners === undefined) return;
     this.#detached = true;
+    attached.delete(this.#socket);
     this.#socket.off("data", listeners.data);
     this.#socket.off("end", listeners.end);
   }

@@ -3,6 +3,7 @@
 import { EventEmitter } from "node:events";
 // Without this module the rejections of async listeners are swallowed by the runtime's events.
 import "node:process";
+import type { SocketError } from "../base/errors.ts";
 import { checkKeys, invalid } from "../base/check.ts";
 import type { Codec } from "../framing/codec.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
@@ -16,7 +17,7 @@ export interface FramedEvents<Out> {
   /** A message came. */
   message: [message: Out];
   /** A `MessageError` for one bad message, behind which the stream goes on, or the failure that destroys the socket. */
-  error: [error: Error];
+  error: [error: SocketError];
 }
 
 /** How {@link framed} begins. */
@@ -79,7 +80,7 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
     const { head } = options;
     if (head !== undefined && !(head instanceof Uint8Array)) throw invalid("head", "a Uint8Array", head);
     this.socket = socket;
-    const heard = (error: Error) => void this.emit("error", error);
+    const heard = (error: SocketError) => void this.emit("error", error);
     const isHeard = () => this.listenerCount("error") > 0;
     const receiver = {
       onMessage: (message: Out) => void this.emit("message", message),

@@ -1,5 +1,6 @@
 /** Messages over one socket. */
 
+import type { SocketError } from "../base/errors.ts";
 import { checkKeys } from "../base/check.ts";
 import type { Codec } from "../framing/codec.ts";
 import { json } from "../framing/json.ts";
@@ -77,7 +78,7 @@ export class MessageProtocol<In = unknown, Out = In> {
    * `FrameError` that destroys the socket. Assign it or override it. Without it bad messages are skipped and, on a
    * server, told to `app.onError`; a `FrameError` goes where the socket's own errors go.
    */
-  onError(_error: Error): void {}
+  onError(_error: SocketError): void {}
 
   /** Bytes that came and are not consumed: of a message that is not whole yet, or of more messages while paused. */
   get bufferedBytes(): number {

@@ -79,7 +79,7 @@ export class Admission<State> implements PreparationPort {
       bytesWritten += connectionOf(socket).queue.sentBytes;
     }
     const { size: open, reserved: preparing } = this.#sockets;
-    return { open, preparing, accepted, closed, bytesRead, bytesWritten, acceptErrors };
+    return { open, accepted, closed, bytesRead, bytesWritten, acceptErrors, preparing };
   }
 
   /** Closes a connection that there is no room for; then true. */

@@ -43,10 +43,11 @@ export class SocketIteration implements ReadConsumer, AsyncIterableIterator<Buff
     return waiter.promise;
   }
 
-  /** Leaving the loop early ends the connection. */
-  return(): Promise<IteratorResult<Buffer, undefined>> {
+  /** Leaving the loop early ends the connection; because of an error, with that. */
+  return(reason?: unknown): Promise<IteratorResult<Buffer, undefined>> {
     this.#ended = true;
-    this.#connection.destroy();
+    if (reason instanceof Error) this.#connection.destroy(reason, undefined, "listeners");
+    else this.#connection.destroy();
     return Promise.resolve(DONE);
   }
 

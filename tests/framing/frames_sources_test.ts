@@ -266,3 +266,11 @@ Deno.test("frames makes a decoder of its own for every call", async () => {
   await assertRejects(() => half.next(), FrameError);
   assertEquals(await Array.fromAsync(frames(ReadableStream.from([frame("cd")]), codec)), [utf8("cd")]);
 });
+
+Deno.test("frames ends a socket that cannot be understood with the error as its reason", async () => {
+  await using linked = await link();
+  await linked.peer.write(bad);
+  const error = await assertRejects(() => frames(linked.socket, json()).next(), FrameError);
+  const receipt = await linked.socket.closed;
+  assertEquals([receipt.reason, receipt.error], ["protocol", error]);
+});

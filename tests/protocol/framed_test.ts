@@ -3,6 +3,7 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
+import net from "node:net";
 import { framed, FrameError, MessageError, TcpError, TCPSocket } from "../../mod.ts";
 import { json, lines } from "../../src/framing/mod.ts";
 import { everyCut, frame, utf8 } from "../framing/decode.ts";
@@ -301,4 +302,24 @@ Deno.test("framed hears new message listeners after removeAllListeners()", async
   const message = new Promise((resolve) => receiver.on("message", resolve));
   await linked.peer.write(utf8("a\n"));
   assertEquals(await message, "a");
+});
+
+Deno.test("framed refuses a second codec on a socket that one reads, until that hands over", async () => {
+  await using linked = await link();
+  const first = framed(linked.socket, lines()).on("message", () => {});
+  const second = framed(linked.socket, lines());
+  const error = assertThrows(() => second.on("message", () => {}), TcpError, "another codec");
+  assertEquals(error.code, "ERR_READ_CLAIMED");
+  first.takeRest();
+  const message = new Promise((resolve) => second.on("message", resolve));
+  await linked.peer.write(utf8("a\n"));
+  assertEquals(await message, "a");
+});
+
+Deno.test("framed says what it wants where it is given a socket of node:net", () => {
+  assertThrows(
+    () => Reflect.apply(framed, undefined, [new net.Socket(), lines()]),
+    TypeError,
+    '"socket" must be a TCPS',
+  );
 });
