@@ -17,6 +17,8 @@ export class ByteQueue {
   end = 0;
   /** Bytes in front of `chunk` that belong to a frame begun in earlier chunks. */
   stashed = 0;
+  /** The most that a frame may take: the stash grows no further than that where it need not. */
+  mostBytes = Infinity;
   #stash: Uint8Array = EMPTY;
   // Where in it the stashed bytes begin: what was taken from the front stays where it is.
   #from = 0;
@@ -42,7 +44,7 @@ export class ByteQueue {
     bytes = Math.min(bytes, this.end - this.at);
     const length = this.stashed + bytes;
     if (this.#from + length > this.#stash.length) {
-      const grown = Math.min(need, Math.max(length, this.stashed * 2, SMALLEST_STASH_BYTES));
+      const grown = Math.min(need, this.mostBytes, Math.max(length, this.stashed * 2, SMALLEST_STASH_BYTES));
       const larger = new Uint8Array(Math.max(grown, length));
       larger.set(this.stashBytes);
       this.#stash = larger;

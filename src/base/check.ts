@@ -2,11 +2,20 @@
 
 /** A value as messages show it: short, and never an object's content. */
 export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "string") return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value);
   if (typeof value === "function") return "a function";
   if (typeof value === "bigint") return `${value}n`;
   if (value === null || typeof value !== "object") return String(value);
   return Array.isArray(value) ? "an array" : "an object";
+}
+
+/** A text that a peer may have written, for messages: short, and without what could forge a line of a log. */
+export function printable(text: string): string {
+  const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
+  return short.replace(
+    /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
 }
 
 /** A TypeError in the form that all checks share. */

@@ -48,6 +48,9 @@ export interface FrameDecoder<T> {
   end(): void;
   /** Bytes pushed and not consumed. */
   readonly bufferedBytes: number;
-  /** Hands back what was not consumed, for a change of protocol. The decoder is then as new. */
+  /**
+   * Hands back what was not consumed, for a change of protocol. The decoder is then as new. Throws a `FrameError` while
+   * the rest of a frame that was too large is being skipped: what comes next belongs to that.
+   */
   takeRest(): Uint8Array;
 }

@@ -137,12 +137,15 @@ class DelimitedDecoder extends QueuedDecoder<Uint8Array> {
   // The frame is over the limit: what comes of it is thrown away.
   #skipping = false;
   #ended = false;
+  // How many of those that the search has found are taken: to take them out of an array would be quadratic.
+  #found = 0;
 
   constructor(table: DelimiterTable, maxFrameBytes: number) {
     super();
     this.#table = table;
     this.#maxFrameBytes = maxFrameBytes;
     this.#search = new DelimiterSearch(table);
+    this.queue.mostBytes = maxFrameBytes + table.longestBytes;
   }
 
   next(): Uint8Array | undefined {
@@ -151,7 +154,7 @@ class DelimitedDecoder extends QueuedDecoder<Uint8Array> {
     const search = this.#search;
     for (;;) {
       if (search.found.length === 0) this.#scan();
-      const found = search.found.shift();
+      const found = this.#takeFound();
       const contentBytes = (found?.at ?? search.settled) - this.#front;
       if (this.#skipping) this.#skip(contentBytes);
       else if (contentBytes > this.#maxFrameBytes) {
@@ -183,8 +186,16 @@ class DelimitedDecoder extends QueuedDecoder<Uint8Array> {
   override takeRest(): Uint8Array {
     this.#search = new DelimiterSearch(this.#table);
     this.#front = 0;
-    this.#skipping = this.#ended = false;
-    return super.takeRest();
+    this.#found = 0;
+    this.#ended = false;
+    return this.takeUnless(this.#skipping);
+  }
+
+  #takeFound(): Found | undefined {
+    const { found } = this.#search;
+    const next = found[this.#found++];
+    if (this.#found >= found.length) found.length = this.#found = 0;
+    return next;
   }
 
   /** No more bytes will come: nothing may be left of a frame. */

@@ -51,6 +51,7 @@ export class DelimiterTable {
   readonly starts: Uint8Array = new Uint8Array(256);
   /** The byte that all begin with, -1 if they differ. */
   readonly onlyStart: number;
+  readonly longestBytes: number;
 
   constructor(delimiters: readonly Uint8Array[]) {
     const levels: [parent: Node, byte: number, node: Node][][] = [];
@@ -69,6 +70,7 @@ export class DelimiterTable {
     }
     // From the root outwards, because each node stands on its parent.
     for (const [parent, byte, node] of levels.flat()) this.#complete(node, parent, byte);
+    this.longestBytes = levels.length;
     const starts = [...this.root.children.keys()];
     for (const byte of starts) this.starts[byte] = 1;
     this.onlyStart = starts.length === 1 ? starts[0] ?? -1 : -1;

@@ -2,6 +2,7 @@
 
 import { checkFunction, checkKeys, invalid } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
+import { BAD_MESSAGES_A_TURN, nextTurn } from "./bad_messages.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 
 /** How a {@link FrameDecoderStream} deals with bad messages. */
@@ -68,6 +69,10 @@ class DecoderPump<T> {
   // The decoder has been told.
   #ended = false;
   #failed = false;
+  #cancelled = false;
+  // Others have their turn, see BAD_MESSAGES_A_TURN.
+  #resting = false;
+  #bad = 0;
   #failure: unknown;
 
   constructor(decoder: FrameDecoder<T>, onInvalid: ((error: MessageError) => void) | undefined) {
@@ -90,22 +95,24 @@ class DecoderPump<T> {
     } catch (error) {
       this.#failWith(error);
     }
-    this.#chunk = Promise.withResolvers();
-    const { promise } = this.#chunk;
-    this.#deliver();
-    return promise;
+    return this.#whenUsed();
   }
 
   close(): Promise<void> {
     this.#closing = true;
-    this.#chunk = Promise.withResolvers();
-    const { promise } = this.#chunk;
+    return this.#whenUsed();
+  }
+
+  #whenUsed(): Promise<void> {
+    const { promise } = this.#chunk = Promise.withResolvers<void>();
+    promise.catch(() => {}); // it may be rejected before it is given back
     this.#deliver();
     return promise;
   }
 
   /** The reader is gone: so is the use of writing. */
   cancel(reason: unknown): void {
+    this.#cancelled = true;
     this.writer?.error(reason);
     this.#chunk?.reject(reason);
   }
@@ -121,16 +128,17 @@ class DecoderPump<T> {
   #advance(): boolean {
     const reader = this.reader!; // set when the stream was made, before anybody can pull
     let some = false;
-    while (!this.#failed && reader.desiredSize! > 0) { // null only after an error, which ends all of this
+    // Null only after an error, which ends all of this.
+    while (!this.#failed && !this.#cancelled && !this.#resting && reader.desiredSize! > 0) {
       const message = this.#next();
-      if (message === undefined) break;
+      if (message === undefined || this.#cancelled) break;
       reader.enqueue(message);
       some = true;
     }
-    if (some) return true;
+    if (some || this.#cancelled) return true;
+    if (this.#resting) return false;
     if (this.#failed) {
-      // What was decoded before is read first.
-      if (reader.desiredSize === READ_AHEAD_MESSAGES) this.#fail(reader);
+      this.#fail(reader); // what was decoded before has been read
       return true;
     }
     const chunk = this.#chunk;
@@ -157,12 +165,22 @@ class DecoderPump<T> {
         } catch (error) {
           if (!(error instanceof MessageError) || this.#onInvalid === undefined) throw error;
           this.#onInvalid(error);
+          if (++this.#bad % BAD_MESSAGES_A_TURN === 0) return this.#rest();
+          if (this.#cancelled) return undefined;
         }
       }
     } catch (error) {
       this.#failWith(error);
       return undefined;
     }
+  }
+
+  #rest(): undefined {
+    this.#resting = true;
+    nextTurn(() => {
+      this.#resting = false;
+      this.#deliver();
+    });
   }
 
   #failWith(failure: unknown): void {

@@ -2,6 +2,7 @@
 
 import { checkFunction, checkKeys, invalid } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
+import { BAD_MESSAGES_A_TURN, nextTurn } from "./bad_messages.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 
 /** Where bytes come from: a stream, a socket, a file, anything that iterates over chunks. */
@@ -50,6 +51,8 @@ export function frames<T>(
   return new FrameIteration(source[Symbol.asyncIterator](), decoder, options.onInvalid);
 }
 
+const BAD = Symbol("a bad message, which was told");
+
 /** One run over a source, which is let go of exactly once. */
 class FrameIteration<T> implements AsyncIterableIterator<T, undefined> {
   readonly #chunks: AsyncIterator<Uint8Array>;
@@ -60,6 +63,7 @@ class FrameIteration<T> implements AsyncIterableIterator<T, undefined> {
   // The source has ended or failed, or was let go of: nothing is asked of it any more.
   #ended = false;
   #left: Promise<unknown> | undefined;
+  #bad = 0;
 
   constructor(
     chunks: AsyncIterator<Uint8Array>,
@@ -94,7 +98,9 @@ class FrameIteration<T> implements AsyncIterableIterator<T, undefined> {
     try {
       for (;;) {
         const message = this.#next();
-        if (message !== undefined) yield message;
+        if (message === BAD) {
+          if (++this.#bad % BAD_MESSAGES_A_TURN === 0) await new Promise<void>(nextTurn);
+        } else if (message !== undefined) yield message;
         else if (this.#ended) return;
         else await this.#pull();
       }
@@ -104,14 +110,13 @@ class FrameIteration<T> implements AsyncIterableIterator<T, undefined> {
     }
   }
 
-  #next(): T | undefined {
-    for (;;) {
-      try {
-        return this.#decoder.next();
-      } catch (error) {
-        if (!(error instanceof MessageError) || this.#onInvalid === undefined) throw error;
-        this.#onInvalid(error);
-      }
+  #next(): T | typeof BAD | undefined {
+    try {
+      return this.#decoder.next();
+    } catch (error) {
+      if (!(error instanceof MessageError) || this.#onInvalid === undefined) throw error;
+      this.#onInvalid(error);
+      return BAD;
     }
   }
 

@@ -8,6 +8,7 @@
  */
 
 import { checkKeys, invalid } from "../base/check.ts";
+import { MessageError } from "../base/errors.ts";
 import type { ByteSink } from "./byte_sink.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 import { JSON_VALUE_KEYS, JsonText, jsonTextOf, type JsonValueOptions } from "./json_text.ts";
@@ -113,6 +114,7 @@ export class JsonDecoder<Out> implements FrameDecoder<Out> {
 
   push(chunk: Uint8Array<ArrayBuffer>): void {
     this.#framing.push(chunk);
+    if (this.#framing.bufferedBytes === 0) return; // it is dead, or skips
     this.#chunk = chunk;
     this.#text = "";
     this.#looked = false;
@@ -120,13 +122,22 @@ export class JsonDecoder<Out> implements FrameDecoder<Out> {
 
   next(): Out | undefined {
     for (;;) {
-      const frame = this.#framing.next();
+      const frame = this.#nextFrame();
       if (frame === undefined) {
         this.#forgetChunk();
         return undefined;
       }
       const text = this.#textOf(frame);
       if (!this.#skipsBlank || !isBlank(text)) return this.#reader.read(text, frame.length);
+    }
+  }
+
+  #nextFrame(): Uint8Array | undefined {
+    try {
+      return this.#framing.next();
+    } catch (error) {
+      if (!(error instanceof MessageError)) this.#forgetChunk(); // there will be no more
+      throw error;
     }
   }
 
@@ -164,5 +175,5 @@ export class JsonDecoder<Out> implements FrameDecoder<Out> {
 }
 
 function isBlank(text: string): boolean {
-  return text === "" || text.charCodeAt(0) <= 0x20 && text.trim() === "";
+  return text === "" || text.charCodeAt(0) <= 0x20 && /^[ \t\r]*$/.test(text);
 }

@@ -1,7 +1,7 @@
 /** JSON text to checked values and back: below `json` and `ndjson`. */
 
-import { checkInteger } from "../base/check.ts";
-import { MessageError } from "../base/errors.ts";
+import { checkInteger, printable } from "../base/check.ts";
+import { asError, MessageError } from "../base/errors.ts";
 import { applySchema, checkSchema, type StandardSchema } from "./standard_schema.ts";
 
 /** What a value must be like; the options that `json` and `ndjson` share. */
@@ -53,7 +53,8 @@ export class JsonText<Out> {
       throw new MessageError(`Cannot read message: ${frameBytes} bytes that are no JSON`, {
         code: "ERR_MESSAGE_INVALID",
         frameBytes,
-        cause,
+        // A copy, because the runtime's own keeps the whole text alive; and a peer has written part of it.
+        cause: new SyntaxError(printable(asError(cause).message)),
       });
     }
     return this.#schema === undefined ? value : applySchema(this.#schema, value, frameBytes);

@@ -30,7 +30,7 @@ import { DEFAULT_MAX_FRAME_BYTES, tooLarge } from "./queued_decoder.ts";
 export interface LengthPrefixedOptions {
   /**
    * Width of the length field in bytes, or `"varint"`: groups of seven bits, the lowest first, at most ten bytes
-   * (protobuf's base 128).
+   * (protobuf's base 128; longer forms of a number than need be are understood, as there).
    *
    * @default {4}
    */

@@ -53,8 +53,7 @@ export class LengthPrefixedDecoder extends QueuedDecoder<Uint8Array> {
   }
 
   override takeRest(): Uint8Array {
-    this.#skipBytes = 0;
-    return super.takeRest();
+    return this.takeUnless(this.#skipBytes > 0);
   }
 
   /** The header out of the stash, which grows as far as the header needs it. */

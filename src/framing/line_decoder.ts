@@ -21,9 +21,11 @@ export class LineDecoder extends QueuedDecoder<Uint8Array> {
   constructor(maxFrameBytes: number) {
     super();
     this.#maxFrameBytes = maxFrameBytes;
+    this.queue.mostBytes = maxFrameBytes + 2; // CR and LF
   }
 
   next(): Uint8Array | undefined {
+    if (this.failure !== undefined) throw this.failure;
     const { queue } = this;
     for (;;) {
       const end = this.#findEnd();
@@ -46,13 +48,14 @@ export class LineDecoder extends QueuedDecoder<Uint8Array> {
   }
 
   override end(): void {
+    if (this.failure !== undefined) throw this.failure;
     this.#ended = true;
   }
 
   override takeRest(): Uint8Array {
     this.#searched = 0;
-    this.#skipping = this.#ended = false;
-    return super.takeRest();
+    this.#ended = false;
+    return this.takeUnless(this.#skipping);
   }
 
   /** There is no LF: waits for one, unless the line is too long already or no more bytes will come. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import { checkBoolean, checkBound, checkKeys, invalid } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
@@ -71,6 +71,7 @@ export function lines(options: LinesOptions = {}): Codec<string> {
 }
 
 const utf8 = new TextEncoder();
+const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function checkLine(line: unknown): void {
   if (typeof line !== "string") throw invalid("message", "a string", line);
@@ -84,11 +85,11 @@ function checkLine(line: unknown): void {
 
 class TextLineDecoder implements FrameDecoder<string> {
   readonly #lines: LineDecoder;
-  readonly #text: TextDecoder;
+  readonly #fatal: boolean;
 
   constructor(maxFrameBytes: number, fatal: boolean) {
     this.#lines = new LineDecoder(maxFrameBytes);
-    this.#text = new TextDecoder("utf-8", { fatal, ignoreBOM: true });
+    this.#fatal = fatal;
   }
 
   get bufferedBytes(): number {
@@ -102,15 +103,12 @@ class TextLineDecoder implements FrameDecoder<string> {
   next(): string | undefined {
     const line = this.#lines.next();
     if (line === undefined) return undefined;
-    try {
-      return this.#text.decode(line);
-    } catch (cause) {
-      throw new MessageError(`Cannot read line: its ${line.length} bytes are not UTF-8`, {
-        code: "ERR_MESSAGE_INVALID",
-        frameBytes: line.length,
-        cause,
-      });
-    }
+    // Asked first, because a decoder that throws costs fifty times as much, and a peer chooses how often.
+    if (!this.#fatal || isUtf8(line)) return text.decode(line);
+    throw new MessageError(`Cannot read line: its ${line.length} bytes are not UTF-8`, {
+      code: "ERR_MESSAGE_INVALID",
+      frameBytes: line.length,
+    });
   }
 
   end(): void {

@@ -34,6 +34,16 @@ export abstract class QueuedDecoder<T> implements FrameDecoder<T> {
     return this.queue.takeAll();
   }
 
+  /** As `takeRest`, unless what comes next is the tail of a frame that was refused: nobody must take that for his own. */
+  protected takeUnless(skipping: boolean): Uint8Array {
+    if (!skipping) return this.queue.takeAll();
+    throw this.fail(
+      new FrameError("Cannot hand over the rest: it begins inside a frame that is too large and being skipped", {
+        code: "ERR_FRAME_TOO_LARGE",
+      }),
+    );
+  }
+
   /** Ends the decoder, which holds nothing any more; gives the error to throw. */
   protected fail(failure: FrameError): FrameError {
     this.queue.clear();

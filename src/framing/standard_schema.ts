@@ -1,7 +1,7 @@
 /** Validators of messages, whoever made them: the Standard Schema interface, version 1 (standardschema.dev). */
 
 import { MessageError } from "../base/errors.ts";
-import { invalid } from "../base/check.ts";
+import { invalid, printable } from "../base/check.ts";
 
 /** Why a value is not valid. */
 export interface StandardIssue {
@@ -64,7 +64,9 @@ export function applySchema<Out>(schema: StandardSchema<unknown, Out>, value: un
   }
   const [first] = result.issues;
   const more = result.issues.length > 1 ? ` (and ${result.issues.length - 1} more)` : "";
-  const what = first === undefined ? "no reason given" : `${pathOf(first)}: ${first.message}${more}`;
+  const what = first === undefined
+    ? "no reason given"
+    : `${printable(pathOf(first))}: ${printable(first.message)}${more}`;
   throw invalidMessage(what, frameBytes, result.issues);
 }
 

@@ -2,6 +2,7 @@
 
 import { asError, MessageError } from "../base/errors.ts";
 import { invalid } from "../base/check.ts";
+import { BAD_MESSAGES_A_TURN, nextTurn } from "../framing/bad_messages.ts";
 import type { Codec, FrameDecoder } from "../framing/codec.ts";
 import type { Connection } from "../socket/connection.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
@@ -42,6 +43,11 @@ export class FrameExchange<In, Out> {
   #ended = false;
   #endTold = false;
   #failed = false;
+  // Others have their turn, see BAD_MESSAGES_A_TURN.
+  #resting = false;
+  // It is the rest that has paused the socket.
+  #stopped = false;
+  #bad = 0;
 
   constructor(
     socket: TCPSocket,
@@ -174,10 +180,10 @@ export class FrameExchange<In, Out> {
     this.#completed = false;
     let owedBytes = 0;
     try {
-      while (!this.#paused && !this.#detached && !this.#over) {
+      while (!this.#held && !this.#over) {
         const message = this.#next(decoder);
         if (message === undefined) {
-          owedBytes = this.#paused ? 0 : decoder.bufferedBytes;
+          owedBytes = this.#held ? 0 : decoder.bufferedBytes;
           return;
         }
         this.#completed = true;
@@ -207,9 +213,32 @@ export class FrameExchange<In, Out> {
         this.#completed = true;
         if (this.#hearsErrors) this.#watch(this.#receiver.onError(error));
         else this.#connection.host?.connectionFailed(error, this.#socket);
-        if (this.#paused || this.#detached || this.#over) return undefined;
+        if (++this.#bad % BAD_MESSAGES_A_TURN === 0) this.#rest();
+        if (this.#held || this.#over) return undefined;
       }
     }
+  }
+
+  /** What has come is not wanted now. */
+  get #held(): boolean {
+    return this.#paused || this.#detached || this.#resting;
+  }
+
+  /** Lets others have their turn; the peer waits meanwhile. */
+  #rest(): void {
+    const socket = this.#socket;
+    this.#resting = true;
+    if (socket.listenerCount("data") > 0 && !socket.isPaused()) {
+      socket.pause();
+      this.#stopped = true;
+    }
+    nextTurn(() => {
+      this.#resting = false;
+      this.#deliverGuarded();
+      if (this.#resting || !this.#stopped) return;
+      this.#stopped = false;
+      if (!this.#paused && socket.listenerCount("data") > 0) socket.resume();
+    });
   }
 
   /** Failed, or ended in any way but the orderly one, after which what has come is still delivered. */

@@ -105,8 +105,9 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
 
   /** Removes all listeners, or all of one event. */
   override removeAllListeners(event?: string | symbol): this {
-    super.removeAllListeners(event as "message");
-    if (event === undefined) this.#watchListeners();
+    if (event !== undefined) return super.removeAllListeners(event as "message"); // undefined would be a name, too
+    super.removeAllListeners();
+    this.#watchListeners();
     return this;
   }
 

@@ -106,7 +106,8 @@ export abstract class SocketEmitter extends EventEmitter<TCPSocketEvents> {
 
   /** Removes all listeners, or all of one event. */
   override removeAllListeners(event?: string | symbol): this {
-    super.removeAllListeners(event as "end");
+    if (event === undefined) super.removeAllListeners(); // given undefined, it would take that for a name
+    else super.removeAllListeners(event as "end");
     if (event === undefined || event === "data") this.dataListenersChange("left");
     return this;
   }

@@ -1,4 +1,4 @@
-import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { MessageError } from "../../src/base/errors.ts";
 import type { FrameDecoder } from "../../src/framing/codec.ts";
 import { lines } from "../../src/framing/lines.ts";
@@ -107,7 +107,7 @@ unit("lines() never joins the bytes of two lines to one character", () => {
   );
 });
 
-unit("lines({ fatal: true }) says how long the bad line was and what was wrong below", () => {
+unit("lines({ fatal: true }) says how long the bad line was", () => {
   const decoder = lines({ fatal: true }).decoder();
   decoder.push(new Uint8Array([0x61, 0xff, 0x0d, 0x0a]));
   const error = assertThrows(() => decoder.next(), MessageError);
@@ -115,7 +115,6 @@ unit("lines({ fatal: true }) says how long the bad line was and what was wrong b
     [error.message, error.code, error.frameBytes, error.recoverable],
     ["Cannot read line: its 2 bytes are not UTF-8", "ERR_MESSAGE_INVALID", 2, true],
   );
-  assertInstanceOf(error.cause, TypeError);
 });
 
 unit("lines() keeps a byte order mark, which is text here", () => {

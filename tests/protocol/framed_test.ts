@@ -299,6 +299,7 @@ Deno.test("framed hears new message listeners after removeAllListeners()", async
   const receiver = framed(linked.socket, lines());
   receiver.on("message", () => {});
   receiver.removeAllListeners();
+  assertEquals(receiver.listenerCount("message"), 0);
   const message = new Promise((resolve) => receiver.on("message", resolve));
   await linked.peer.write(utf8("a\n"));
   assertEquals(await message, "a");
@@ -322,4 +323,13 @@ Deno.test("framed says what it wants where it is given a socket of node:net", ()
     TypeError,
     '"socket" must be a TCPS',
   );
+});
+
+Deno.test("removeAllListeners() of a socket takes them all off", () => {
+  const socket = new TCPSocket();
+  for (const event of ["data", "end", "close"]) socket.on(event, () => {});
+  socket.removeAllListeners("end");
+  assertEquals(["data", "end", "close"].map((event) => socket.listenerCount(event)), [1, 0, 1]);
+  socket.removeAllListeners();
+  assertEquals(["data", "end", "close"].map((event) => socket.listenerCount(event)), [0, 0, 0]);
 });
