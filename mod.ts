@@ -24,7 +24,7 @@ export type { CloseOptions, DrainReport } from "./src/server/drain.ts";
 export type { CloseOnSignalsOptions } from "./src/server/signals.ts";
 export type { Connections } from "./src/server/connections.ts";
 export type { ListenOptions } from "./src/server/listen_arguments.ts";
-export type { ServerLimits, ServerOptions } from "./src/server/options.ts";
+export type { ServerDeadlines, ServerLimits, ServerOptions } from "./src/server/options.ts";
 export type { ServerMetrics } from "./src/observe/metrics.ts";
 export type { TelemetryEvent } from "./src/observe/telemetry.ts";
 

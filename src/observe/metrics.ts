@@ -6,7 +6,7 @@ import type { CloseReason, CloseReceipt } from "./close_receipt.ts";
 export interface ServerMetrics {
   /** Connections open now. */
   readonly open: number;
-  /** Connections that are not announced yet: their TLS handshake is under way. They count among none of the others. */
+  /** Connections that are not announced yet: their PROXY header or TLS handshake is under way. They count among none of the others. */
   readonly preparing: number;
   /** Connections accepted so far. */
   readonly accepted: number;

@@ -10,7 +10,7 @@ import { systemError } from "../transport/error_codes.ts";
 import { endpointOf, type Transport } from "../transport/transport.ts";
 import type { AcceptVerdict } from "./accept_loop.ts";
 import type { ConnectionSet } from "./connections.ts";
-import type { PreparationPort } from "./preparation.ts";
+import type { PreparationEvent, PreparationPort } from "./preparation.ts";
 import type { Reporter } from "./reporting.ts";
 
 /** See the module's comment. */
@@ -49,10 +49,10 @@ export class Admission<State> implements PreparationPort {
     this.#sockets.unreserve();
   }
 
-  failed(error: Error, reason: CloseReason, transport: Transport): void {
+  failed(error: Error, reason: CloseReason, transport: Transport, event?: PreparationEvent): void {
     this.#counters.accepted++;
     this.#counters.count({ reason, bytesRead: 0, bytesWritten: 0, unsentBytes: 0 });
-    if (reason !== "shutdown") this.#reporter.tell("tlsClientError", error, peerOf(transport));
+    if (event !== undefined) this.#reporter.tell(event, error, peerOf(transport));
   }
 
   /** Makes a socket of it, unless there is no room. */

@@ -1,11 +1,14 @@
-/** Where a server's connections come from: its listener, and with TLS the handshakes behind it. */
+/** Where a server's connections come from: its listener, and the PROXY headers and TLS handshakes behind it. */
 
+import { reasonOfFailure } from "../socket/endings.ts";
+import { codeOf } from "../transport/error_codes.ts";
 import { listen, type Listener } from "../transport/listen.ts";
+import { readProxyHeader } from "../transport/proxied.ts";
 import { openServerTls, type ServerTls } from "../transport/tls_choice.ts";
 import type { TlsOptions } from "../transport/tls_options.ts";
 import { Acceptor } from "./accept_loop.ts";
 import type { ResolvedServerOptions } from "./options.ts";
-import { type ConnectionSource, Preparation, type PreparationPort } from "./preparation.ts";
+import { type ConnectionSource, Preparation, type PreparationPort, type PreparationStep } from "./preparation.ts";
 
 /** See the module's comment. */
 export class Intake {
@@ -15,9 +18,10 @@ export class Intake {
   /** Reads the key material: throws a TypeError for a bad one. */
   constructor(options: ResolvedServerOptions) {
     this.#options = options;
-    const { path, tls, socket: { noDelay, handshakeMs } } = options;
+    const { path, tls, proxyProtocol, socket: { noDelay, handshakeMs } } = options;
     if (tls === undefined) return;
-    this.#tls = openServerTls(tls, { noDelay, unix: path !== undefined, deadline: handshakeMs < Infinity });
+    const [unix, deadline] = [path !== undefined, handshakeMs < Infinity];
+    this.#tls = openServerTls(tls, { noDelay, unix, deadline, proxyProtocol });
   }
 
   /** Whether the connections speak TLS. */
@@ -31,19 +35,32 @@ export class Intake {
     return (this.#tls?.listen ?? listen)(path === undefined ? { hostname, port, backlog, reusePort } : { path });
   }
 
-  /** The connections of that listener, as they are or after their handshake. */
+  /** The connections of that listener, as they are or after what comes first. */
   open(listener: Listener, port: PreparationPort): ConnectionSource {
-    if (this.#tls === undefined) return new Acceptor(listener, port);
-    return new Preparation(listener, {
+    const { proxyProtocol, maxHandshakes } = this.#options;
+    const steps = [...(proxyProtocol ? [this.#proxyHeader] : []), ...(this.encrypted ? [this.#handshake] : [])];
+    return steps.length === 0
+      ? new Acceptor(listener, port)
+      : new Preparation(listener, steps, () => maxHandshakes, port);
+  }
+
+  get #proxyHeader(): PreparationStep {
+    return {
+      prepare: readProxyHeader,
+      deadline: { option: "deadlines.proxyMs", reason: "deadline:proxy", ms: this.#options.proxyMs },
+      reasonOf: (error) => reasonOfFailure(codeOf(error)) === "reset" ? "reset" : "protocol",
+      event: "proxyError",
+    };
+  }
+
+  get #handshake(): PreparationStep {
+    const { handshakeMs } = this.#options.socket;
+    return {
       prepare: (transport) => this.#tls!.secure(transport), // a reload changes it, nothing takes it away
-      deadline: {
-        option: "deadlines.handshakeMs",
-        reason: "deadline:handshake",
-        ms: this.#options.socket.handshakeMs,
-      },
-      reason: "tls",
-      max: () => this.#options.maxHandshakes,
-    }, port);
+      deadline: { option: "deadlines.handshakeMs", reason: "deadline:handshake", ms: handshakeMs },
+      reasonOf: () => "tls",
+      event: "tlsClientError",
+    };
   }
 
   /** Other keys, certificates and rules for the handshakes to come. Throws for bad ones, and goes on with the old. */

@@ -1,6 +1,15 @@
 /** The server's options: defaults, checks, one frozen record handed inward. */
 
-import { checkBoolean, checkBound, checkInteger, checkKeys, checkPort, checkString } from "../base/check.ts";
+import {
+  checkBoolean,
+  checkBound,
+  checkInteger,
+  checkKeys,
+  checkMs,
+  checkPort,
+  checkString,
+  invalid,
+} from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
 import { DEADLINE_KEYS, type SocketDeadlines } from "../socket/deadline_options.ts";
 import {
@@ -31,11 +40,23 @@ export interface ServerLimits extends SocketLimits {
    */
   dropWhenFull?: boolean;
   /**
-   * Most TLS handshakes at once. Further peers wait in the kernel's backlog. `Infinity` is no bound.
+   * Most connections at once whose TLS handshake or PROXY header is not done. Further peers wait in the kernel's backlog.
+   * `Infinity` is no bound.
    *
    * @default {1_000}
    */
   maxHandshakes?: number;
+}
+
+/** The waits of a server and of each of its sockets that have an end. */
+export interface ServerDeadlines extends SocketDeadlines {
+  /**
+   * Longest wait for the whole PROXY header where `proxyProtocol` requires one; it ends in a `proxyError`, before there is a
+   * socket. Reason `deadline:proxy`.
+   *
+   * @default {5_000}
+   */
+  proxyMs?: number;
 }
 
 /** What `withOptions` takes. */
@@ -67,7 +88,19 @@ export interface ServerOptions {
   /** How much the server and each socket may hold. */
   limits?: ServerLimits;
   /** The waits that have an end. */
-  deadlines?: SocketDeadlines;
+  deadlines?: ServerDeadlines;
+  /**
+   * With `"required"` every connection has to begin with a header of the PROXY protocol, version 1 or 2, in the clear and in
+   * front of TLS. The peer that it names is the socket's `remoteAddress`, `remotePort` and `remoteFamily`, and where
+   * `connections.byAddress` finds it; for a peer of a unix socket they are undefined. The local ones stay our own, and a
+   * header that names nobody (`UNKNOWN`, `LOCAL`: a health check) leaves the real ones. A connection without a valid header
+   * of at most 4,096 bytes is closed with the reason `protocol`, and a `proxyError` is emitted.
+   *
+   * Whoever can connect can claim any address: require it only behind a balancer, on an address that nobody else reaches.
+   *
+   * @default {"off"}
+   */
+  proxyProtocol?: "off" | "required";
   /** Speaks TLS: the certificate, its key, and the rules. They are read and verified at `listen`. */
   tls?: TlsOptions;
 }
@@ -82,13 +115,17 @@ export interface ResolvedServerOptions {
   readonly maxConnections: number;
   readonly dropWhenFull: boolean;
   readonly maxHandshakes: number;
+  readonly proxyProtocol: boolean;
+  /** Infinity is off. */
+  readonly proxyMs: number;
   readonly socket: SocketSettings;
   readonly tls: TlsOptions | undefined;
 }
 
-const KEYS = ["port", "hostname", "backlog", "path", "reusePort", "tcp", "limits", "deadlines", "tls"];
+const KEYS = ["port", "hostname", "backlog", "path", "reusePort", "tcp", "limits", "deadlines", "proxyProtocol", "tls"];
 const LIMIT_KEYS = [...SOCKET_LIMIT_KEYS, "maxConnections", "dropWhenFull", "maxHandshakes"];
-const GROUP_KEYS = { tcp: TCP_KEYS, limits: LIMIT_KEYS, deadlines: DEADLINE_KEYS, tls: TLS_KEYS };
+const SERVER_DEADLINE_KEYS = [...DEADLINE_KEYS, "proxyMs"];
+const GROUP_KEYS = { tcp: TCP_KEYS, limits: LIMIT_KEYS, deadlines: SERVER_DEADLINE_KEYS, tls: TLS_KEYS };
 
 const GROUPS = ["tcp", "limits", "deadlines", "tls"] as const;
 
@@ -117,7 +154,8 @@ function overlay<T extends object>(base: T, more: Partial<T>): T {
 /** Checks everything and fills in the defaults. */
 export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
   checkKeys("options", options, KEYS);
-  const socket = resolveSocketSettings(options.tcp, options.limits, options.deadlines, LIMIT_KEYS);
+  const { tcp, limits, deadlines } = options;
+  const socket = resolveSocketSettings(tcp, limits, deadlines, LIMIT_KEYS, SERVER_DEADLINE_KEYS);
   const reusePort = checkBoolean("reusePort", options.reusePort, false);
   if (reusePort && !canReusePort()) {
     throw new TcpError('Option "reusePort" needs Deno to run with --unstable-net', { code: "ERR_FEATURE_UNAVAILABLE" });
@@ -128,18 +166,27 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     backlog: checkInteger("backlog", options.backlog, 511, 1, 65_535),
     path: checkString("path", options.path),
     reusePort,
-    maxConnections: checkBound("limits.maxConnections", options.limits?.maxConnections, 10_000, 1),
-    dropWhenFull: checkBoolean("limits.dropWhenFull", options.limits?.dropWhenFull, false),
-    maxHandshakes: checkBound("limits.maxHandshakes", options.limits?.maxHandshakes, 1_000, 1),
+    maxConnections: checkBound("limits.maxConnections", limits?.maxConnections, 10_000, 1),
+    dropWhenFull: checkBoolean("limits.dropWhenFull", limits?.dropWhenFull, false),
+    maxHandshakes: checkBound("limits.maxHandshakes", limits?.maxHandshakes, 1_000, 1),
+    proxyProtocol: readsProxyHeader(options),
+    proxyMs: checkMs("deadlines.proxyMs", deadlines?.proxyMs, 5_000) || Infinity,
     socket,
     tls: resolveTls(options, socket.noDelay),
   });
 }
 
+function readsProxyHeader({ proxyProtocol = "off" }: ServerOptions): boolean {
+  if (proxyProtocol === "off" || proxyProtocol === "required") return proxyProtocol === "required";
+  throw invalid("proxyProtocol", '"off" or "required"', proxyProtocol);
+}
+
 /** The key material is read at `listen` only. */
-function resolveTls({ tls, path }: ServerOptions, noDelay: boolean): TlsOptions | undefined {
+function resolveTls(options: ServerOptions, noDelay: boolean): TlsOptions | undefined {
+  const { tls, path } = options;
   if (tls === undefined) return undefined;
   checkTlsOptions(tls);
-  chooseTlsEngine({ side: "server", tls, noDelay, unix: path !== undefined, deadline: false });
+  const proxyProtocol = readsProxyHeader(options);
+  chooseTlsEngine({ side: "server", tls, noDelay, unix: path !== undefined, deadline: false, proxyProtocol });
   return tls;
 }

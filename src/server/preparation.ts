@@ -1,6 +1,6 @@
 /**
- * What happens to a connection between its accept and its announcement: a TLS handshake, for example. Many are prepared at
- * a time, each within the same deadline, and none of them holds up the accepts or each other.
+ * What happens to a connection between its accept and its announcement: a PROXY header, a TLS handshake. Many are prepared
+ * at a time, each within the same deadlines, and none of them holds up the accepts or each other.
  */
 
 import { DeadlineTimer } from "../base/deadline_timer.ts";
@@ -20,16 +20,18 @@ export interface ConnectionSource {
   close(): void;
 }
 
+/** Who is told of what fails. */
+export type PreparationEvent = "proxyError" | "tlsClientError";
+
 /** What has to be done, within which time. */
-export interface PreparationSteps {
+export interface PreparationStep {
   /** Does it; rejects if it fails or the connection is closed meanwhile. */
   readonly prepare: (transport: Transport) => Promise<Transport>;
   /** What the deadline is called and how long it is; Infinity for none. */
   readonly deadline: { readonly option: string; readonly reason: CloseReason; readonly ms: number };
   /** The reason of any other failure. */
-  readonly reason: CloseReason;
-  /** Most at a time; then further peers wait in the kernel. */
-  readonly max: () => number;
+  readonly reasonOf: (error: Error) => CloseReason;
+  readonly event: PreparationEvent;
 }
 
 /** What the preparation needs of its server, besides what the accepts need. */
@@ -38,8 +40,8 @@ export interface PreparationPort extends AcceptPort {
   entered(transport: Transport): boolean;
   /** It is counted otherwise now. */
   left(): void;
-  /** It failed, and has been closed. */
-  failed(error: Error, reason: CloseReason, transport: Transport): void;
+  /** It failed, and has been closed. Without an `event` it is only counted. */
+  failed(error: Error, reason: CloseReason, transport: Transport, event?: PreparationEvent): void;
 }
 
 interface Entry {
@@ -47,13 +49,18 @@ interface Entry {
   readonly dueAt: number;
 }
 
+interface Stage {
+  readonly step: PreparationStep;
+  // In the order of their coming, which is that of their deadlines.
+  readonly entries: Set<Entry>;
+}
+
 /** A source whose connections are prepared. */
 export class Preparation implements ConnectionSource {
   readonly #acceptor: Acceptor;
-  readonly #steps: PreparationSteps;
+  readonly #stages: readonly Stage[];
+  readonly #max: () => number;
   readonly #port: PreparationPort;
-  // In the order of their coming, which is that of their deadlines.
-  readonly #underWay = new Set<Entry>();
   readonly #ready: Transport[] = [];
   readonly #timer = new DeadlineTimer((now) => this.#expire(now));
   #waiting: PromiseWithResolvers<Transport | undefined> | undefined;
@@ -61,8 +68,10 @@ export class Preparation implements ConnectionSource {
   #filling = false;
   #closed = false;
 
-  constructor(listener: Listener, steps: PreparationSteps, port: PreparationPort) {
-    this.#steps = steps;
+  /** `steps` are done one after the other; `max` is how many may be prepared at a time: more peers wait in the kernel. */
+  constructor(listener: Listener, steps: readonly PreparationStep[], max: () => number, port: PreparationPort) {
+    this.#stages = steps.map((step) => ({ step, entries: new Set() }));
+    this.#max = max;
     this.#port = port;
     this.#acceptor = new Acceptor(listener, {
       admit: () => port.admit() ?? this.#whenRoom(),
@@ -72,7 +81,7 @@ export class Preparation implements ConnectionSource {
 
   /** How many are being prepared, or are ready and wait to be taken. */
   get size(): number {
-    return this.#underWay.size + this.#ready.length;
+    return this.#stages.reduce((sum, { entries }) => sum + entries.size, this.#ready.length);
   }
 
   accept(): Promise<Transport | undefined> {
@@ -95,7 +104,9 @@ export class Preparation implements ConnectionSource {
     this.#acceptor.close();
     this.#timer.clear();
     const error = new TcpError("The server was closed before the connection was ready", { code: "ECONNABORTED" });
-    for (const entry of [...this.#underWay]) this.#fail(entry, error, "shutdown");
+    for (const stage of this.#stages) {
+      for (const entry of [...stage.entries]) this.#fail(stage, entry, error, "shutdown");
+    }
     for (const transport of this.#ready.splice(0)) this.#drop(transport, error, "shutdown");
     this.#makeRoom();
     this.#waiting?.resolve(undefined);
@@ -113,20 +124,25 @@ export class Preparation implements ConnectionSource {
     this.#filling = false;
   }
 
-  // Never rejects: what fails goes to the port.
-  async #start(transport: Transport): Promise<void> {
-    const { prepare, deadline, reason } = this.#steps;
-    const entry = { transport, dueAt: performance.now() + deadline.ms };
-    this.#underWay.add(entry);
-    if (deadline.ms < Infinity) this.#timer.lookBy(entry.dueAt);
-    try {
-      const ready = await prepare(transport);
-      if (this.#underWay.delete(entry)) this.#handOn(ready);
-      else closeQuietly(ready); // too late
-    } catch (error) {
-      this.#fail(entry, asError(error), reason);
+  // Never rejects: what fails goes to the port. Between two stages there is no turn in which it belongs to none.
+  async #start(accepted: Transport): Promise<void> {
+    let transport = accepted;
+    for (const stage of this.#stages) {
+      const { step, entries } = stage;
+      const entry = { transport, dueAt: performance.now() + step.deadline.ms };
+      entries.add(entry);
+      if (step.deadline.ms < Infinity) this.#timer.lookBy(entry.dueAt);
+      try {
+        const ready = await step.prepare(transport);
+        if (!entries.delete(entry)) return closeQuietly(ready); // too late
+        transport = ready;
+      } catch (thrown) {
+        const error = asError(thrown);
+        return this.#fail(stage, entry, error, step.reasonOf(error), step.event);
+      }
     }
-    if (this.#underWay.size === 0) this.#timer.clear();
+    this.#handOn(transport);
+    this.#stopTimerIfIdle();
   }
 
   #handOn(transport: Transport): void {
@@ -136,35 +152,46 @@ export class Preparation implements ConnectionSource {
     else waiting.resolve(transport);
   }
 
-  #fail(entry: Entry, error: Error, reason: CloseReason): void {
-    if (this.#underWay.delete(entry)) this.#drop(entry.transport, error, reason);
+  #fail(stage: Stage, entry: Entry, error: Error, reason: CloseReason, event?: PreparationEvent): void {
+    if (!stage.entries.delete(entry)) return;
+    this.#drop(entry.transport, error, reason, event);
+    this.#stopTimerIfIdle();
   }
 
-  #drop(transport: Transport, error: Error, reason: CloseReason): void {
+  #drop(transport: Transport, error: Error, reason: CloseReason, event?: PreparationEvent): void {
     closeQuietly(transport);
     this.#port.left();
     this.#makeRoom();
-    this.#port.failed(error, reason, transport);
+    this.#port.failed(error, reason, transport, event);
   }
 
   #expire(now: number): number {
-    const { option, reason, ms } = this.#steps.deadline;
-    for (const entry of this.#underWay) {
+    return Math.min(...this.#stages.map((stage) => this.#expireIn(stage, now)));
+  }
+
+  #expireIn(stage: Stage, now: number): number {
+    const { deadline: { option, reason, ms }, event } = stage.step;
+    for (const entry of stage.entries) {
       if (entry.dueAt > now) return entry.dueAt;
       const error = new TcpError(`The connection was not ready within ${ms} ms (${option})`, { code: "ETIMEDOUT" });
-      this.#fail(entry, error, reason);
+      this.#fail(stage, entry, error, reason, event);
     }
     return Infinity;
   }
 
+  /** Without a connection under way there is nothing to look at. */
+  #stopTimerIfIdle(): void {
+    if (this.size === this.#ready.length) this.#timer.clear();
+  }
+
   #whenRoom(): Promise<void> | undefined {
-    if (this.size < this.#steps.max()) return undefined;
+    if (this.size < this.#max()) return undefined;
     this.#room ??= Promise.withResolvers();
     return this.#room.promise;
   }
 
   #makeRoom(): void {
-    if (!this.#closed && this.size >= this.#steps.max()) return;
+    if (!this.#closed && this.size >= this.#max()) return;
     this.#room?.resolve();
     this.#room = undefined;
   }

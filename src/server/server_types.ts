@@ -13,6 +13,12 @@ export interface TcpServerEvents<State = unknown> {
   listening: [];
   /** A peer was closed at once because the server was full and `limits.dropWhenFull` is on. */
   drop: [peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
+  /**
+   * With `proxyProtocol: "required"`: a connection did not begin with a valid PROXY header, or not in time; `error.code` says
+   * why: `ERR_PROXY_HEADER_MALFORMED`, `_TOO_LARGE` or `_TRUNCATED`, `ETIMEDOUT`, `ECONNRESET`. `peer` is who really
+   * connected. Nobody else is told.
+   */
+  proxyError: [error: SocketError, peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
   /** A TLS handshake failed, or took too long; `error.code` says why. Nobody else is told. */
   tlsClientError: [error: SocketError, peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
   /** The server listens no more and its last connection is over. */

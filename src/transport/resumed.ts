@@ -1,4 +1,4 @@
-/** A transport whose first read was begun by somebody else, who hands its outcome over. */
+/** A transport whose first read was done, or begun, by somebody else, who hands its outcome over. */
 
 import type { Transport } from "./transport.ts";
 
@@ -8,11 +8,15 @@ export class ResumedTransport implements Transport {
   #pending: Promise<Uint8Array | null> | undefined;
   #rest: Uint8Array | undefined;
 
-  /** `pending` gives the bytes of the read that is under way, null for the peer's FIN. */
-  constructor(below: Transport, pending: Promise<Uint8Array | null>) {
+  /** `first` are the bytes that were read, or a promise of them for a read that is under way, null for the peer's FIN. */
+  constructor(below: Transport, first: Uint8Array | Promise<Uint8Array | null>) {
     this.#below = below;
-    this.#pending = pending;
-    pending.catch(() => {/* told by the first read */});
+    if (first instanceof Uint8Array) {
+      this.#keep(first);
+      return;
+    }
+    this.#pending = first;
+    first.catch(() => {/* told by the first read */});
   }
 
   get localAddr(): Deno.Addr {
@@ -23,20 +27,27 @@ export class ResumedTransport implements Transport {
     return this.#below.remoteAddr;
   }
 
-  async read(buffer: Uint8Array): Promise<number | null> {
-    const pending = this.#pending;
-    if (pending !== undefined) {
-      this.#pending = undefined;
-      const bytes = await pending;
-      if (bytes === null) return null;
-      this.#rest = bytes;
-    }
-    const rest = this.#rest;
-    if (rest === undefined) return await this.#below.read(buffer);
+  read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#pending !== undefined) return this.#readPending(this.#pending, buffer);
+    if (this.#rest !== undefined) return Promise.resolve(this.#take(this.#rest, buffer));
+    return this.#below.read(buffer);
+  }
+
+  async #readPending(pending: Promise<Uint8Array | null>, buffer: Uint8Array): Promise<number | null> {
+    this.#pending = undefined;
+    const bytes = await pending;
+    return bytes === null ? null : this.#take(bytes, buffer);
+  }
+
+  #take(rest: Uint8Array, buffer: Uint8Array): number {
     const part = rest.subarray(0, buffer.length);
     buffer.set(part);
-    this.#rest = part.length < rest.length ? rest.subarray(part.length) : undefined;
+    this.#keep(rest.subarray(part.length));
     return part.length;
+  }
+
+  #keep(rest: Uint8Array): void {
+    this.#rest = rest.length > 0 ? rest : undefined;
   }
 
   write(bytes: Uint8Array): Promise<number> {
@@ -48,6 +59,7 @@ export class ResumedTransport implements Transport {
   }
 
   close(): void {
+    this.#rest = undefined;
     this.#below.close();
   }
 

@@ -33,6 +33,7 @@ export interface ServerNeeds {
   readonly noDelay: boolean;
   readonly unix: boolean;
   readonly deadline: boolean;
+  readonly proxyProtocol: boolean;
 }
 
 /** Reads the key material and chooses the engine. Throws a TypeError for what is wrong. */

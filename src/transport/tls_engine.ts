@@ -12,7 +12,7 @@
  * | client: `checkServerIdentity`, `rejectUnauthorized: false` | no                     | yes                    |
  * | client: code of an expired certificate                     | `CERT_HAS_EXPIRED`     | `UNABLE_TO_VERIFY_...` |
  * | `getCipher()`, `getProtocol()`, `getPeerCertificate()`     | undefined              | yes                    |
- * | a unix socket                                              | no                     | yes                    |
+ * | a unix socket; `proxyProtocol`                             | no                     | yes                    |
  * | `upgradeTls`                                               | no                     | yes                    |
  *
  * ¹ The runtime frees the descriptor of an unfinished handshake when the peer goes, not when it is closed.
@@ -32,7 +32,13 @@ interface Surroundings {
 
 /** What decides. */
 export type TlsNeeds =
-  | ({ readonly side: "server"; readonly tls: TlsOptions; readonly noDelay: boolean } & Surroundings)
+  | ({
+    readonly side: "server";
+    readonly tls: TlsOptions;
+    readonly noDelay: boolean;
+    /** Whether a PROXY header comes first. */
+    readonly proxyProtocol?: boolean;
+  } & Surroundings)
   | ({ readonly side: "client"; readonly tls: ClientTlsOptions } & Surroundings)
   | { readonly side: "upgrade"; readonly tls: TlsOptions | ClientTlsOptions };
 
@@ -57,6 +63,7 @@ function obstacleToDeno(needs: TlsNeeds): string | undefined {
   if (tls.minVersion !== undefined) return '"tls.minVersion"';
   if (tls.maxVersion !== undefined) return '"tls.maxVersion"';
   if (needs.side === "server") {
+    if (needs.proxyProtocol === true) return '"proxyProtocol"';
     if (needs.noDelay) return '"tcp.noDelay", which is on by default';
     if (needs.tls.requestCert === true) return '"tls.requestCert"';
     if (needs.tls.sni !== undefined) return '"tls.sni"';

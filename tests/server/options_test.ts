@@ -23,6 +23,8 @@ unit("resolveServerOptions() has the documented defaults", () => {
     maxConnections: 10_000,
     dropWhenFull: false,
     maxHandshakes: 1_000,
+    proxyProtocol: false,
+    proxyMs: 5_000,
     tls: undefined,
   });
   assertEquals([socket.noDelay, socket.keepAlive, socket.timeoutMs, socket.allowHalfOpen], [true, true, 0, false]);
@@ -48,9 +50,17 @@ unit("resolveServerOptions() takes every option", () => {
     maxConnections: 7,
     dropWhenFull: true,
     maxHandshakes: 1_000,
+    proxyProtocol: false,
+    proxyMs: 5_000,
     tls: undefined,
   });
   assertEquals([socket.noDelay, socket.timeoutMs, socket.maxWriteQueueBytes, socket.flushMs], [false, 5, 100, 9]);
+});
+
+unit("resolveServerOptions() takes proxyProtocol, and 0 for no deadline on its header", () => {
+  const { proxyProtocol, proxyMs } = resolveServerOptions({ proxyProtocol: "required", deadlines: { proxyMs: 0 } });
+  assertEquals([proxyProtocol, proxyMs], [true, Infinity]);
+  assertEquals(resolveServerOptions({ proxyProtocol: "off", deadlines: { proxyMs: 70 } }).proxyMs, 70);
 });
 
 unit("resolveServerOptions() takes a port in digits, as it comes from the environment", () => {
@@ -95,12 +105,25 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
     { deadlines: { idleMS: 5 } },
     TypeError,
     'Option "deadlines.idleMS" is unknown; "deadlines" takes connectMs, handshakeMs, firstByteMs, frameMs, idleMs, ' +
-    "idleReadMs, idleWriteMs, rate, flushMs, lifetimeMs",
+    "idleReadMs, idleWriteMs, rate, flushMs, lifetimeMs, proxyMs",
   ],
   [
     { prot: 5 },
     TypeError,
-    'Option "prot" is unknown; "options" takes port, hostname, backlog, path, reusePort, tcp, limits, deadlines, tls',
+    'Option "prot" is unknown; "options" takes port, hostname, backlog, path, reusePort, tcp, limits, deadlines, ' +
+    "proxyProtocol, tls",
+  ],
+  [{ proxyProtocol: true }, TypeError, 'Option "proxyProtocol" must be "off" or "required"; it is true'],
+  [{ proxyProtocol: "v1" }, TypeError, 'Option "proxyProtocol" must be "off" or "required"; it is "v1"'],
+  [
+    { deadlines: { proxyMs: -1 } },
+    RangeError,
+    'Option "deadlines.proxyMs" must be from 0 to 2147483647 milliseconds; it is -1',
+  ],
+  [
+    { proxyProtocol: "required", tls: { cert: "", key: "", engine: "deno" }, tcp: { noDelay: false } },
+    TypeError,
+    'Option "tls.engine" must not be "deno" with "proxyProtocol": only "node" can do that',
   ],
   [null, TypeError, 'Option "options" must be an object; it is null'],
   [[], TypeError, 'Option "options" must be an object; it is an array'],
