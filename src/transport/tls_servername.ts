@@ -1,6 +1,5 @@
 /** Which certificate belongs to the name that a client asked for (RFC 6066). */
 
-import { invalid } from "../base/check.ts";
 import type { TlsCertificate, TlsOptions } from "./tls_options.ts";
 
 /** The certificate for that name, undefined for the server's own one. Rejects with what the user's function throws. */
@@ -9,7 +8,10 @@ export async function findCertificate(sni: TlsOptions["sni"], servername: string
   if (typeof sni !== "function") return lookUp(sni, servername.toLowerCase());
   const certificate = await sni(servername);
   if (certificate === undefined || certificate === null) return undefined;
-  if (typeof certificate !== "object") throw invalid("tls.sni", "a function that gives { cert, key }", certificate);
+  // What it gave is not shown: it may be a key.
+  if (typeof certificate !== "object") {
+    throw new TypeError('Option "tls.sni" must be a function that gives { cert, key }');
+  }
   return certificate;
 }
 
