@@ -43,7 +43,7 @@ export class DenoTlsServer {
       const { alpnProtocol } = await transport.handshake();
       return new DenoTlsTransport(transport, { authorized: false, alpnProtocol: alpnProtocol ?? undefined });
     } catch (error) {
-      throw handshakeError(error);
+      throw tlsError("secure the connection", error);
     }
   }
 }
@@ -75,7 +75,7 @@ export class DenoTlsClient {
         servername: /^[\d.]+$|:/.test(servername) ? undefined : servername,
       });
     } catch (error) {
-      throw handshakeError(error);
+      throw tlsError("secure the connection", error);
     }
   }
 }
@@ -135,6 +135,7 @@ class DenoTlsTransport implements Transport {
     try {
       return await this.#connection.read(buffer);
     } catch (error) {
+      if (error instanceof Deno.errors.InvalidData) throw tlsError("read", error);
       if (!(error instanceof Deno.errors.UnexpectedEof)) throw error;
       this.#ended();
       return null;
@@ -184,9 +185,15 @@ const COMPLAINTS: readonly (readonly [RegExp, string])[] = [
   [/handshake eof|unexpected eof/i, "ECONNRESET"],
 ];
 
-function handshakeError(error: unknown): TcpError {
+function tlsError(attempt: string, error: unknown): TcpError {
   const why = error instanceof Error ? error.message : String(error);
-  const complaint = COMPLAINTS.find(([words]) => words.test(why))?.[1];
-  const code = complaint ?? (error instanceof Deno.errors.UnexpectedEof ? "ECONNRESET" : codeOf(error));
-  return new TcpError(`Cannot secure the connection: ${why} (${code})`, { code, cause: error });
+  const code = COMPLAINTS.find(([words]) => words.test(why))?.[1] ?? otherCode(error);
+  return new TcpError(`Cannot ${attempt}: ${why} (${code})`, { code, cause: error });
+}
+
+function otherCode(error: unknown): string {
+  if (error instanceof Deno.errors.UnexpectedEof) return "ECONNRESET";
+  // Whatever else the peer has got wrong: the engine "node" calls it that, too.
+  if (error instanceof Deno.errors.InvalidData) return "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE";
+  return codeOf(error);
 }
