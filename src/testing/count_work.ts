@@ -44,11 +44,12 @@ export function countWork(run: () => void): number {
   }
 
   for (const name of COPIES) {
-    count(Uint8Array.prototype, name, (self, [source]) => name === "set" ? lengthOf(source) : lengthOf(self));
+    count(Uint8Array.prototype, name, (self, [source], result) => {
+      return lengthOf(name === "set" ? source : name === "slice" ? result : self);
+    });
   }
   for (const name of BYTE_SEARCHES) count(Uint8Array.prototype, name, searched);
   for (const name of TEXT_SEARCHES) count(String.prototype, name, searched);
-  count(Buffer, "concat", (_, __, result) => lengthOf(result));
   count(Buffer.prototype, "toString", (self) => lengthOf(self));
   count(Buffer.prototype, "indexOf", searched);
   count(TextDecoder.prototype, "decode", (_, [bytes]) => lengthOf(bytes));

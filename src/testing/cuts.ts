@@ -5,7 +5,7 @@ import { Random } from "./random.ts";
 /** Up to this many bytes every place is tried; of more, places at random and those around the frames' ends. */
 const EVERY_PLACE_BYTES = 2_048;
 const SAMPLED_PLACES = 256;
-const MOST_RANDOM_WAYS = 16;
+const MOST_RANDOM_WAYS = 8;
 
 /** The pieces between the places. */
 export function cutAt(wire: Uint8Array, places: readonly number[]): Uint8Array[] {

@@ -53,8 +53,8 @@ export function checkLimit(one: CodecCase, { maxFrameBytes, frame }: CaseLimit):
 const WORK_PER_BYTE = 16;
 const WORK_PER_CHUNK = 64;
 /** So many bytes of frames in one chunk, and so many chunks. */
-const WORK_BYTES = 4_096;
-const WORK_CHUNKS = 512;
+const WORK_BYTES = 2_048;
+const WORK_CHUNKS = 256;
 
 /** The work is linear in the bytes: for many frames, for the largest, and for one over the limit. */
 export function checkWork(one: CodecCase, limit: CaseLimit | undefined): void {
