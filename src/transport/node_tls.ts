@@ -11,7 +11,14 @@ import { asError, TcpError } from "../base/errors.ts";
 import { judgeClient, type Leaf, SESSION_UNVERIFIED, VerifiedLeaves } from "./client_verdict.ts";
 import { codeOf } from "./error_codes.ts";
 import { type CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
-import { type Authorities, isForClients, type KeyPair, readAuthorities, readKeyPair } from "./tls_material.ts";
+import {
+  type Authorities,
+  isForClients,
+  isVersion3,
+  type KeyPair,
+  readAuthorities,
+  readKeyPair,
+} from "./tls_material.ts";
 import { checkCertificate, type ClientTlsOptions, type TlsCertificate, type TlsOptions } from "./tls_options.ts";
 import { findCertificate } from "./tls_servername.ts";
 import { TlsTransport } from "./tls_transport.ts";
@@ -166,7 +173,7 @@ export class NodeTlsClient {
   /** Throws a TypeError for bad key material. The options have been checked. */
   constructor(options: ClientTlsOptions, name = "tls") {
     this.#options = options;
-    this.#authorities = readAuthorities(`${name}.ca`, options.ca, false);
+    this.#authorities = readAuthorities(`${name}.ca`, options.ca, false, true);
     const { cert, key, passphrase } = options;
     if (cert !== undefined && key !== undefined) {
       this.#pair = readKeyPair(name, { cert, key, ...(passphrase === undefined ? {} : { passphrase }) });
@@ -341,7 +348,9 @@ class NodeSecurity implements TransportSecurity {
 
   getPeerCertificate(): PeerCertificate | undefined {
     const certificate: PeerCertificate | Record<string, never> | null = this.#stream.getPeerCertificate();
-    return certificate !== null && "raw" in certificate ? certificate : undefined;
+    if (certificate === null || !("raw" in certificate)) return undefined;
+    // Of older ones the engine has asked for no proof of the key: whoever compares fingerprints must not be shown them.
+    return isVersion3(certificate.raw) ? certificate : undefined;
   }
 }
 

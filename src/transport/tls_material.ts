@@ -42,30 +42,45 @@ export function readKeyPair(name: string, { cert, key, passphrase }: TlsCertific
   };
 }
 
-/** Reads the authorities to trust; undefined if none are given. */
-export function readAuthorities(name: string, ca: Pem | undefined, strict: boolean): Authorities | undefined {
+/**
+ * Reads the authorities to trust; undefined if none are given. `strict` refuses what is none of an authority, and
+ * `version3` what is older than that: the engine `"node"` asks nobody who shows such a one for a proof of its key.
+ */
+export function readAuthorities(
+  name: string,
+  ca: Pem | undefined,
+  strict: boolean,
+  version3: boolean = strict,
+): Authorities | undefined {
   if (ca === undefined) return undefined;
   const certificates = readCertificates(name, ca);
-  for (const certificate of certificates) if (strict) checkAuthority(name, certificate);
+  for (const certificate of certificates) {
+    if (version3) checkVersion(name, certificate);
+    if (strict) checkAuthority(name, certificate);
+  }
   return {
     pem: certificates.map((certificate) => certificate.toString()),
     fingerprints: new Set(certificates.map((certificate) => certificate.fingerprint256)),
   };
 }
 
+function checkVersion(name: string, certificate: X509Certificate): void {
+  if (isVersion3(certificate.raw)) return;
+  throw new TypeError(
+    `Option "${name}" must hold X.509 version 3 certificates; that of "${subjectOf(certificate)}" is of an older ` +
+      "version, and whoever knows it could show it as his own",
+  );
+}
+
 function checkAuthority(name: string, certificate: X509Certificate): void {
-  const subject = certificate.subject.replaceAll("\n", ", ");
-  if (!isVersion3(certificate.raw)) {
-    throw new TypeError(
-      `Option "${name}" must hold X.509 version 3 certificates; that of "${subject}" is of an older version, and ` +
-        "whoever knows it could show it as his own",
-    );
-  }
-  if (!certificate.ca) {
-    throw new TypeError(
-      `Option "${name}" must hold certificates of authorities (CA:TRUE); that of "${subject}" is none`,
-    );
-  }
+  if (certificate.ca) return;
+  throw new TypeError(
+    `Option "${name}" must hold certificates of authorities (CA:TRUE); that of "${subjectOf(certificate)}" is none`,
+  );
+}
+
+function subjectOf(certificate: X509Certificate): string {
+  return certificate.subject.replaceAll("\n", ", ");
 }
 
 function readCertificates(name: string, pem: Pem): X509Certificate[] {
@@ -107,7 +122,7 @@ function textOf(pem: Pem): string {
 }
 
 /** Whether a DER certificate says that it is of X.509 version 3; version 1 says nothing (RFC 5280, 4.1). */
-function isVersion3(der: Uint8Array): boolean {
+export function isVersion3(der: Uint8Array): boolean {
   const body = contentAt(der, contentAt(der, 0)); // Certificate ::= SEQUENCE { TBSCertificate ::= SEQUENCE { ...
   // [0] EXPLICIT INTEGER 2
   return [0xa0, 0x03, 0x02, 0x01, 0x02].every((byte, offset) => der[body + offset] === byte);

@@ -82,7 +82,7 @@ export interface TlsOptions extends TlsCertificate {
 export interface ClientTlsOptions {
   /**
    * The authorities that are trusted, instead of those built in; with the engine `"deno"`, which cannot leave those out,
-   * in addition to them.
+   * in addition to them. With the engine `"node"` X.509 version 1 is refused: the engine asks for no proof of such a key.
    */
   ca?: Pem;
   /**

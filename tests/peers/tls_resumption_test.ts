@@ -1,141 +1,133 @@
-// Sessions resumed by OpenSSL: a ticket brings back a certificate, not a proof.
+// Sessions resumed by OpenSSL and Node: a ticket brings back a certificate, not a proof. All servers of a process open each
+// other's tickets, so each of these clients takes one from here to there.
 
 import { assertEquals } from "@std/assert";
-import type { TcpServer, TCPSocket, TlsOptions } from "../../mod.ts";
 import { makeAuthority, type Pair } from "../support/certificates.ts";
-import { authority, client, listen, server, strict } from "../tls/support.ts";
+import { type MakeClient, nodeClient, opensslClient, VERSIONS } from "../support/tls_clients.ts";
+import { authority, client, server, strict } from "../tls/support.ts";
+import { judging, type JudgingServer, judgingUpgrades } from "./judging.ts";
 
-/** What a server says of a client. */
-type Verdict = readonly [authorized: boolean, error: string | undefined];
-
-/** Sessions and certificates of one client, in files. */
-interface Client extends AsyncDisposable {
-  /** Connects, and says how that went: `"resumed"`, `"full"`, or `"refused"` without a byte of an answer. */
-  connect(app: TcpServer): Promise<"resumed" | "full" | "refused">;
-}
-
-async function openssl(version: "-tls1_2" | "-tls1_3", pair: Pair | undefined): Promise<Client> {
-  const directory = await Deno.makeTempDir();
-  const file = (name: string) => `${directory}/${name}`;
-  if (pair !== undefined) {
-    await Deno.writeTextFile(file("cert.pem"), pair.cert);
-    await Deno.writeTextFile(file("key.pem"), pair.key);
-  }
-  const certificate = pair === undefined ? [] : ["-cert", file("cert.pem"), "-key", file("key.pem")];
-  let session: string[] = [];
-  return {
-    async connect(app) {
-      const child = new Deno.Command("openssl", {
-        args: [
-          ...["s_client", "-connect", `127.0.0.1:${app.address()!.port}`, "-servername", "localhost", version],
-          ...certificate,
-          ...session,
-          ...["-sess_out", file("session.pem")],
-        ],
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "null",
-      }).spawn();
-      const writer = child.stdin.getWriter();
-      let output = "";
-      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-        output += text;
-        // The server speaks first: then the tickets are here, too.
-        if (output.includes("WELCOME")) await writer.close().catch(() => {});
-      }
-      await writer.close().catch(() => {});
-      await child.status;
-      if (!output.includes("WELCOME")) return "refused";
-      session = ["-sess_in", file("session.pem")];
-      return /^Reused, /m.test(output) ? "resumed" : "full";
-    },
-    [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
-  };
-}
-
-/** A server that notes what it thinks of its clients. */
-function judging(tls: TlsOptions): { app: TcpServer; verdicts: Verdict[] } {
-  const verdicts: Verdict[] = [];
-  const app = listen({ tls }).onConnection((socket: TCPSocket) => {
-    verdicts.push([socket.authorized, socket.authorizationError]);
-    socket.resume();
-    socket.write("WELCOME\n");
-  });
-  return { app, verdicts };
-}
-
+const UNVERIFIED = "ERR_TLS_SESSION_UNVERIFIED";
+const UNTRUSTED = "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
 const lenient = { ...strict, rejectUnauthorized: false };
-const stranger = await (await makeAuthority("Other CA")).issue("stranger", { use: "client" });
+const otherAuthority = await makeAuthority("Other CA");
+const stranger = await otherAuthority.issue("stranger", { use: "client" });
+const MAKES: readonly (readonly [name: string, make: MakeClient])[] = [["openssl", opensslClient], [
+  "node",
+  nodeClient,
+]];
 
-for (const version of ["-tls1_2", "-tls1_3"] as const) {
-  Deno.test(`an honest resumption stays authorized (${version})`, async () => {
-    const { app, verdicts } = judging(strict);
-    await using _ = app;
-    await using peer = await openssl(version, client);
-    assertEquals([await peer.connect(app), await peer.connect(app)], ["full", "resumed"]);
-    assertEquals(verdicts, [[true, undefined], [true, undefined]]);
-  });
-
-  Deno.test(`a ticket of a lenient server opens no strict one (${version})`, async () => {
-    const soft = judging(lenient);
-    const hard = judging(strict);
-    await using _ = soft.app;
-    await using __ = hard.app;
-    await using peer = await openssl(version, stranger);
-    assertEquals([await peer.connect(soft.app), await peer.connect(hard.app)], ["full", "refused"]);
-    assertEquals(soft.verdicts, [[false, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"]]);
-    assertEquals(hard.verdicts, []);
-  });
-
-  Deno.test(`a tolerated certificate is not authorized when its session is resumed (${version})`, async () => {
-    const { app, verdicts } = judging(lenient);
-    await using _ = app;
-    await using peer = await openssl(version, stranger);
-    assertEquals([await peer.connect(app), await peer.connect(app)], ["full", "resumed"]);
-    assertEquals(verdicts, [[false, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"], [false, "ERR_TLS_SESSION_UNVERIFIED"]]);
-  });
-
-  Deno.test(`a ticket of a server that asks nobody opens no strict one (${version})`, async () => {
-    const open = judging({ cert: server.cert, key: server.key });
-    const hard = judging(strict);
-    await using _ = open.app;
-    await using __ = hard.app;
-    await using peer = await openssl(version, client);
-    assertEquals([await peer.connect(open.app), await peer.connect(hard.app)], ["full", "refused"]);
-    assertEquals(hard.verdicts, []);
-  });
-
-  Deno.test(`a session from before a reload with another ca is not authorized (${version})`, async () => {
-    const { app, verdicts } = judging(lenient);
-    await using _ = app;
-    await using peer = await openssl(version, client);
-    assertEquals(await peer.connect(app), "full");
-    app.reloadTls({ ca: (await makeAuthority("Next CA")).cert });
-    assertEquals(await peer.connect(app), "resumed");
-    assertEquals(verdicts, [[true, undefined], [false, "ERR_TLS_SESSION_UNVERIFIED"]]);
-  });
+interface Source {
+  readonly name: string;
+  readonly open: () => JudgingServer;
+  readonly starttls?: boolean;
+  readonly who: Pair;
 }
 
-Deno.test("an X.509 v1 root in ca is refused at listen()", async () => {
-  const directory = await Deno.makeTempDir();
-  try {
-    const run = async (...args: string[]) => {
-      const { success } = await new Deno.Command("openssl", { args, cwd: directory, stdout: "null", stderr: "null" })
-        .output();
-      assertEquals(success, true);
-    };
-    await run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "key.pem");
-    await run("req", "-new", "-key", "key.pem", "-subj", "/CN=Old Root", "-out", "request.pem");
-    await run("x509", "-req", "-in", "request.pem", "-signkey", "key.pem", "-out", "root.pem");
-    const ca = await Deno.readTextFile(`${directory}/root.pem`);
-    let message = "";
-    try {
-      await listen({ tls: { ...strict, ca: [authority.cert, ca] } }).close();
-    } catch (error) {
-      message = String(error);
+const elsewhere = { ...strict, ca: otherAuthority.cert };
+const SOURCES: readonly Source[] = [
+  { name: "of a lenient server", open: () => judging(lenient), who: stranger },
+  { name: "of a lenient server, where it was good,", open: () => judging(lenient), who: client },
+  { name: "of a server with another ca", open: () => judging(elsewhere), who: stranger },
+  { name: "of a server with the same rules", open: () => judging(strict), who: client },
+  { name: "of a lenient upgradeTls()", open: () => judgingUpgrades(lenient), starttls: true, who: stranger },
+  { name: "of an upgradeTls() with another ca", open: () => judgingUpgrades(elsewhere), starttls: true, who: stranger },
+];
+
+for (const version of VERSIONS) {
+  for (const { name, open, starttls = false, who } of SOURCES) {
+    for (const upgrades of [false, true]) {
+      const target = upgrades ? "upgradeTls()" : "server";
+      const openTarget = upgrades ? judgingUpgrades : judging;
+
+      Deno.test(`the ticket ${name} opens no strict ${target} (${version})`, async () => {
+        await using source = open();
+        await using hard = openTarget({ ...strict });
+        await using peer = await opensslClient(version, who);
+        assertEquals(await peer.connect(source.port, { starttls }), "full");
+        // The second time he shows what the refusal may have left him.
+        for (let i = 0; i < 2; i++) assertEquals(await peer.connect(hard.port, { starttls: upgrades }), "refused");
+        assertEquals([hard.verdicts, hard.heard, hard.refusals], [[], [], [UNVERIFIED, UNVERIFIED]]);
+      });
+
+      Deno.test(`the ticket ${name} is worth nothing at a lenient ${target} (${version})`, async () => {
+        await using source = open();
+        await using soft = openTarget({ ...lenient });
+        await using peer = await opensslClient(version, who);
+        assertEquals(await peer.connect(source.port, { starttls }), "full");
+        assertEquals(await peer.connect(soft.port, { starttls: upgrades }), "resumed");
+        assertEquals(soft.verdicts, [[false, UNVERIFIED]]);
+      });
     }
-    assertEquals(message.slice(0, 66), 'TypeError: Option "tls.ca" must hold X.509 version 3 certificates;');
-  } finally {
-    await Deno.remove(directory, { recursive: true });
   }
-});
+
+  Deno.test(`the ticket of a server that asks nobody opens no strict one (${version})`, async () => {
+    await using source = judging({ cert: server.cert, key: server.key });
+    await using hard = judging(strict);
+    await using peer = await opensslClient(version, client);
+    assertEquals([await peer.connect(source.port), await peer.connect(hard.port)], ["full", "refused"]);
+    assertEquals([source.verdicts, hard.verdicts], [[[false, undefined]], []]);
+  });
+
+  Deno.test(`the ticket of a server that asks nobody shows nobody to a lenient one (${version})`, async () => {
+    await using source = judging({ cert: server.cert, key: server.key });
+    await using soft = judging(lenient);
+    await using peer = await opensslClient(version, client);
+    assertEquals([await peer.connect(source.port), await peer.connect(soft.port)], ["full", "resumed"]);
+    assertEquals(soft.verdicts, [[false, "UNABLE_TO_GET_ISSUER_CERT"]]);
+  });
+
+  Deno.test(`a ticket from before a reload with another ca opens a strict server no more (${version})`, async () => {
+    await using app = judging(strict);
+    await using peer = await opensslClient(version, client);
+    assertEquals(await peer.connect(app.port), "full");
+    app.reload({ ca: otherAuthority.cert });
+    assertEquals(await peer.connect(app.port), "refused");
+    assertEquals([app.verdicts, app.refusals], [[[true, undefined]], [UNVERIFIED]]);
+    app.reload({ ca: authority.cert }); // that was verified under other rules than these
+    assertEquals(await peer.connect(app.port), "refused");
+  });
+
+  Deno.test(`a ticket from before a reload with another ca is not authorized (${version})`, async () => {
+    await using app = judging(lenient);
+    await using peer = await opensslClient(version, client);
+    assertEquals(await peer.connect(app.port), "full");
+    app.reload({ ca: otherAuthority.cert });
+    assertEquals(await peer.connect(app.port), "resumed");
+    assertEquals(app.verdicts, [[true, undefined], [false, UNVERIFIED]]);
+  });
+
+  for (const [make, makeClient] of MAKES) {
+    Deno.test(`an honest resumption by ${make} stays authorized (${version})`, async () => {
+      await using app = judging(strict);
+      await using peer = await makeClient(version, client);
+      const outcomes = [await peer.connect(app.port), await peer.connect(app.port), await peer.connect(app.port)];
+      assertEquals(outcomes, ["full", "resumed", "resumed"]);
+      assertEquals(app.verdicts, [[true, undefined], [true, undefined], [true, undefined]]);
+    });
+
+    Deno.test(`an honest resumption by ${make} stays authorized behind upgradeTls() (${version})`, async () => {
+      await using app = judgingUpgrades(strict);
+      await using peer = await makeClient(version, client);
+      const starttls = true;
+      const outcomes = [await peer.connect(app.port, { starttls }), await peer.connect(app.port, { starttls })];
+      assertEquals(outcomes, ["full", "resumed"]);
+      assertEquals(app.verdicts, [[true, undefined], [true, undefined]]);
+    });
+
+    Deno.test(`a certificate that was tolerated is not authorized when ${make} resumes (${version})`, async () => {
+      await using app = judging(lenient);
+      await using peer = await makeClient(version, stranger);
+      assertEquals([await peer.connect(app.port), await peer.connect(app.port)], ["full", "resumed"]);
+      assertEquals(app.verdicts, [[false, UNTRUSTED], [false, UNVERIFIED]]);
+    });
+
+    Deno.test(`the ticket of a lenient server that ${make} got opens no strict one (${version})`, async () => {
+      await using soft = judging(lenient);
+      await using hard = judging(strict);
+      await using peer = await makeClient(version, stranger);
+      assertEquals([await peer.connect(soft.port), await peer.connect(hard.port)], ["full", "refused"]);
+      assertEquals([hard.verdicts, hard.refusals], [[], [UNVERIFIED]]);
+    });
+  }
+}
