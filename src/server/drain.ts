@@ -64,6 +64,8 @@ export class Drain {
   readonly #port: DrainPort;
   readonly #startedAt = performance.now();
   readonly #over = Promise.withResolvers<DrainReport>();
+  /** The last socket is gone. */
+  over = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   // The sockets that were open when accepting stopped.
   #leaving: TCPSocket[] | undefined;
@@ -111,6 +113,7 @@ export class Drain {
       unsentBytes: receipts.reduce((sum, { unsentBytes }) => sum + unsentBytes, 0),
       tookMs: Math.round(performance.now() - this.#startedAt),
     });
+    this.over = true;
     this.#port.drained(report);
     this.#over.resolve(report);
   }

@@ -119,6 +119,10 @@ export class Preparation implements ConnectionSource {
     while (this.#waiting !== undefined) {
       const transport = await this.#acceptor.accept();
       if (transport === undefined) break;
+      if (this.#closed) { // it was accepted in the turn of the close
+        closeQuietly(transport);
+        break;
+      }
       if (this.#port.entered(transport)) void this.#start(transport);
     }
     this.#filling = false;

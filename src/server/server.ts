@@ -310,6 +310,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    */
   closeOnSignals(options: CloseOnSignalsOptions = {}): Promise<DrainReport> {
     if (this.#signals !== undefined) throw new TypeError("closeOnSignals was called already; once is enough");
+    if (this.#closing?.over === true) return this.#closing.report; // closed already: there is nothing to hear
     this.#signals = new SignalWatch(this, options);
     return this.#signals.report;
   }

@@ -103,6 +103,7 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
 
   /** An upgrade is done: the bytes go on over another transport. */
   secured(transport: Transport): void {
+    if (this.receipt !== undefined) return closeQuietly(transport); // too late
     this.transport = transport;
     this.queue.open(transport);
     this.came();

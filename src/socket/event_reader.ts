@@ -3,12 +3,12 @@
 import type { Buffer } from "node:buffer";
 import { StringDecoder } from "node:string_decoder";
 import type { Connection } from "./connection.ts";
-import type { ReadConsumer } from "./connection_ports.ts";
+import type { ByteHolder, ReadConsumer } from "./connection_ports.ts";
 import type { Pipe } from "./pipe.ts";
 import type { Taken } from "./read_loop.ts";
 
 /** Hands chunks to listeners and pipes while it flows. */
-export class EventReader implements ReadConsumer {
+export class EventReader implements ReadConsumer, ByteHolder {
   /** `pause()` was called: new listeners do not start the flow. */
   paused = false;
   readonly #connection: Connection;
@@ -54,7 +54,17 @@ export class EventReader implements ReadConsumer {
     this.#flow();
   }
 
+  /** Bytes of a character that is not whole yet. */
+  get bufferedBytes(): number {
+    if (this.#decoder === undefined) return 0;
+    // Properties of Node's decoder that its types leave out.
+    const missing: number = Reflect.get(this.#decoder, "lastNeed");
+    const whole: number = Reflect.get(this.#decoder, "lastTotal");
+    return missing === 0 ? 0 : whole - missing;
+  }
+
   setEncoding(encoding: BufferEncoding): void {
+    if (this.#decoder === undefined) (this.#connection.holders ??= []).push(this);
     this.#decoder = new StringDecoder(encoding);
     this.#lendOrGive();
   }

@@ -95,7 +95,11 @@ class StreamReader implements ReadConsumer {
     if (this.#over || this.#controller === undefined) return;
     this.#over = true;
     if (error !== undefined) return this.#controller.error(error);
-    this.#controller.close();
+    try {
+      this.#controller.close();
+    } catch {
+      return; // the end came inside an element of a wider view: the stream has failed, and its reader been told
+    }
     this.#controller.byobRequest?.respond(0); // a waiting BYOB read ends with a close only then
   }
 }

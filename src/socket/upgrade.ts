@@ -84,8 +84,9 @@ async function upgrade(connection: Connection, plain: Transport, secure: Secure)
     // The reply to the command goes out in the clear; what is written from now on waits.
     await Promise.race([ended, new Promise<void>((resolve) => connection.queue.park(resolve))]);
     const secured = await Promise.race([ended, secure(below)]);
-    connection.connectFailed = undefined;
+    if (connection.receipt === undefined) connection.connectFailed = undefined;
     connection.secured(secured);
+    if (connection.receipt !== undefined) await ended; // it was destroyed on the way
   } catch (error) {
     // Destroyed by now, or by this; its end is what rejects.
     connection.destroy(error instanceof Error ? error : undefined, "tls");

@@ -99,6 +99,11 @@ export class WriteQueue implements ByteSink {
     return this.length === 0 && !this.#writing && this.#parkAt === Infinity;
   }
 
+  /** Whether bytes from before `park()` are left: they leave, corked or not. */
+  get #owesParked(): boolean {
+    return this.#parkAt < Infinity && this.sentBytes < this.#parkAt;
+  }
+
   /** Whether the kernel is being given bytes. */
   get inFlight(): boolean {
     return this.#writing;
@@ -171,7 +176,8 @@ export class WriteQueue implements ByteSink {
 
   /** Starts sending, unless a write is in flight: that one goes on with whatever is queued by then. */
   flush(): void {
-    if (this.#writing || this.corked > 0 || this.#transport === undefined || this.sentBytes >= this.#parkAt) return;
+    if (this.#writing || this.#transport === undefined || this.sentBytes >= this.#parkAt) return;
+    if (this.corked > 0 && !this.#owesParked) return;
     if (this.length > 0) void this.#send(this.#transport);
     else if (this.#callbacks !== undefined) this.#settleSent(); // of writes without bytes
   }
@@ -198,7 +204,7 @@ export class WriteQueue implements ByteSink {
     this.#writing = true;
     this.#port.flushing();
     try {
-      while (this.length > 0 && this.corked === 0 && this.sentBytes < this.#parkAt) {
+      while (this.length > 0 && (this.corked === 0 || this.#owesParked) && this.sentBytes < this.#parkAt) {
         let bytes: Uint8Array;
         let staging: Uint8Array | undefined;
         if (this.#segments !== undefined && this.#segments.length > 0) {

@@ -83,7 +83,8 @@ export class DenoTlsClient {
 /** The connection was made of the transport, which is not there any more: who gives up has to close this one. */
 async function handshakeOf(connection: Deno.TlsConn, signal?: AbortSignal): Promise<Deno.TlsHandshakeInfo> {
   const close = () => connection.close();
-  signal?.addEventListener("abort", close, { once: true });
+  if (signal?.aborted === true) close(); // it came while the connection changed hands
+  else signal?.addEventListener("abort", close, { once: true });
   try {
     return await connection.handshake();
   } catch (error) {

@@ -274,3 +274,9 @@ for (
     await closed;
   });
 }
+
+Deno.test("closeOnSignals() of a server that has closed already gives its report and hears nothing", async () => {
+  const app = createServer().listen(0, "127.0.0.1");
+  const report = await app.close();
+  assertEquals(await app.closeOnSignals(), report);
+});

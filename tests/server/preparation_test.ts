@@ -127,3 +127,36 @@ Deno.test("no connection is forgotten that is between two steps when the server 
     assertEquals(await isClosed(made), true, `${ticks} ticks`);
   }
 });
+
+Deno.test("a connection that was accepted in the turn of the close is closed and not prepared", async () => {
+  const arrival = Promise.withResolvers<Transport>();
+  let closed = 0;
+  const [near] = memoryPair();
+  const close = near.close.bind(near);
+  near.close = () => {
+    closed++;
+    close();
+  };
+  const listener: Listener = {
+    addr: { transport: "tcp", hostname: "127.0.0.1", port: 1 },
+    accept: () => arrival.promise,
+    close: () => {},
+  };
+  const { step, runs } = makeStep();
+  let entered = 0;
+  const source = new Preparation(listener, [step], () => 10, {
+    admit: () => undefined,
+    acceptFailed: () => {},
+    entered: () => ++entered > 0,
+    left: () => {},
+    failed: () => {},
+  });
+  const accepted = source.accept();
+  await Promise.resolve();
+  arrival.resolve(near);
+  await arrival.promise; // the accept has succeeded, but nobody has looked yet
+  source.close();
+  assertEquals(await accepted, undefined);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals([closed, entered, runs.length, source.size], [1, 0, 0, 0]);
+});

@@ -318,3 +318,12 @@ Deno.test("a pipe that is refused leaves nothing on its target", () =>
     inside.end();
     return next.then(() => {});
   }));
+
+Deno.test("readable fails a BYOB read whose end comes inside an element, and nothing else", async () => {
+  await using app = createServer().onConnection((socket) => socket.resume().end(new Uint8Array(3)));
+  app.listen(0, "127.0.0.1");
+  const socket = await connect({ port: app.address()!.port, host: "127.0.0.1" });
+  const reader = socket.readable.getReader({ mode: "byob" });
+  await assertRejects(() => reader.read(new Uint32Array(4)), TypeError);
+  assertEquals((await socket.closed).reason, "peer");
+});

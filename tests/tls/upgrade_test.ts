@@ -162,3 +162,70 @@ Deno.test("upgradeTls() throws for a socket that is encrypted or not open, and f
   socket.destroy();
   assertThrows(() => socket.upgradeTls(trust), TcpError, "not open");
 });
+
+for (const [encoding, half] of [["utf8", [0xe2]], ["utf16le", [0x41]], ["base64", [0x41]]] as const) {
+  Deno.test(`upgradeTls() finds the injected half of a character behind setEncoding("${encoding}")`, async () => {
+    const told = Promise.withResolvers<unknown>();
+    await using app = listen({}).onConnection((socket) => {
+      socket.setEncoding(encoding);
+      socket.once("data", () => {
+        try {
+          socket.upgradeTls(pair);
+        } catch (error) {
+          told.resolve(error);
+        }
+      });
+    });
+    const socket = await connectPlain(app);
+    // Three bytes for base64, an even number for utf16le: nothing is left over but what follows.
+    socket.write(Uint8Array.of(0x53, 0x54, 0x41, 0x52, 0x54, 0x0a, ...half));
+    const error = await told.promise;
+    assertEquals(error instanceof TcpError && error.code, "ERR_TLS_INJECTION");
+    socket.resume();
+    await socket.closed;
+  });
+}
+
+Deno.test("upgradeTls() goes on behind setEncoding() where nothing is left over", async () => {
+  await using app = listen({}).onConnection((socket) => {
+    socket.setEncoding("utf8");
+    socket.once("data", () => {
+      socket.write("GO\n");
+      socket.upgradeTls(pair);
+      socket.on("data", (text) => socket.write(String(text).toUpperCase()));
+    });
+  });
+  const socket = await connectPlain(app);
+  socket.write("STARTTLS\n");
+  await once(socket, "data");
+  await socket.upgradeTls(trust);
+  socket.write("zoë");
+  assertEquals(String((await once(socket, "data"))[0]), "ZOË");
+  socket.destroy();
+});
+
+Deno.test("upgradeTls() sends all of what was written in the clear first, also if the socket is corked then", async () => {
+  const clear = 10_000;
+  const seen = Promise.withResolvers<number>();
+  const peer = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const socket = await connect({ port: peer.addr.port, host: "127.0.0.1" });
+  const conn = await peer.accept();
+  socket.write(new Uint8Array(clear / 2));
+  socket.write(new Uint8Array(clear / 2));
+  const upgraded = socket.upgradeTls(trust);
+  socket.cork();
+  socket.write("x");
+  void (async () => {
+    const buffer = new Uint8Array(65_536);
+    let at = 0;
+    for (let bytes; (bytes = await conn.read(buffer)) !== null; at += bytes) {
+      const hello = buffer.subarray(0, bytes).indexOf(0x16); // the clear bytes are zeros
+      if (hello >= 0) return seen.resolve(at + hello);
+    }
+  })();
+  assertEquals(await seen.promise, clear);
+  socket.destroy();
+  await assertRejects(() => upgraded);
+  conn.close();
+  peer.close();
+});
