@@ -100,7 +100,7 @@ export function judgeClient(
 }
 
 /** What is wrong with a certificate whoever has signed it. A date that cannot be read is none. */
-function faultOf(leaf: Leaf, nowMs: number): string | undefined {
+export function faultOf(leaf: Leaf, nowMs: number): string | undefined {
   if (!(nowMs <= leaf.notAfterMs)) return "CERT_HAS_EXPIRED";
   if (!(nowMs >= leaf.notBeforeMs)) return "CERT_NOT_YET_VALID";
   return undefined;

@@ -177,6 +177,7 @@ const COMPLAINTS: readonly (readonly [RegExp, string])[] = [
   [/extended key usage|InvalidPurpose/, "INVALID_PURPOSE"],
   [/CaUsedAsEndEntity|SelfSigned/, "DEPTH_ZERO_SELF_SIGNED_CERT"],
   [/UnknownIssuer|invalid peer certificate/, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+  [/support any known protocol/, "ERR_SSL_NO_APPLICATION_PROTOCOL"],
   [/no application protocol|NoApplicationProtocol/i, "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL"],
   [/CertificateRequired/, "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"],
   [/ProtocolVersion|SupportedVersions/, "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION"],

@@ -8,7 +8,7 @@ import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import type { SecureContext, Server, TLSSocket } from "node:tls";
 import { asError, TcpError } from "../base/errors.ts";
-import { judgeClient, type Leaf, SESSION_UNVERIFIED, VerifiedLeaves } from "./client_verdict.ts";
+import { faultOf, judgeClient, type Leaf, SESSION_UNVERIFIED, VerifiedLeaves } from "./client_verdict.ts";
 import { codeOf } from "./error_codes.ts";
 import { type CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
 import {
@@ -306,12 +306,18 @@ class ClientHandshake extends Handshake {
   }
 
   watch(stream: TLSSocket): void {
-    const fail = (error: unknown) => this.fail(error);
+    let leaf: Leaf | undefined;
+    // In front of the engine, which lets go of the certificate where it refuses it.
+    stream.prependOnceListener("secure", () => leaf = leafOf(stream));
+    const fail = (error: unknown) => {
+      const code = preciseCode(codeOf(error), leaf);
+      this.fail(code === codeOf(error) ? error : refusal(code));
+    };
     stream.on("error", fail);
     stream.once("secureConnect", () => {
       stream.off("error", fail);
       const { authorizationError } = stream;
-      let error = authorizationError ? String(authorizationError) : undefined;
+      let error = authorizationError ? preciseCode(String(authorizationError), leaf) : undefined;
       // What was tolerated once comes back without a complaint.
       if (!this.#rejects && stream.isSessionReused()) error ??= SESSION_UNVERIFIED;
       this.succeed(stream, new NodeSecurity(stream, error === undefined, error, this.#servername));
@@ -364,6 +370,11 @@ function leafOf(stream: TLSSocket): Leaf | undefined {
     notBeforeMs: Date.parse(certificate.validFrom),
     notAfterMs: Date.parse(certificate.validTo),
   };
+}
+
+/** The engine calls most of what is wrong with a certificate by one name; its dates say more. */
+function preciseCode(code: string, leaf: Leaf | undefined): string {
+  return leaf === undefined || code !== "UNABLE_TO_VERIFY_LEAF_SIGNATURE" ? code : faultOf(leaf, Date.now()) ?? code;
 }
 
 function refusal(code: string): TcpError {
