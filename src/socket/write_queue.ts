@@ -35,6 +35,8 @@ interface PendingCallback {
   readonly at: number;
 }
 
+// Segments are joined up to here.
+const JOINED_BYTES = 65_536;
 const LARGEST_COPIED_BYTES = STAGING_BYTES / 4;
 
 // Queues written to outside of their own read turn: one microtask flushes them all.
@@ -208,7 +210,8 @@ export class WriteQueue implements ByteSink {
         let bytes: Uint8Array;
         let staging: Uint8Array | undefined;
         if (this.#segments !== undefined && this.#segments.length > 0) {
-          ({ bytes, staging } = this.#segments.shift()!); // not empty, see above
+          const segments = this.#segments;
+          ({ bytes, staging } = transport.joinsWrites ? this.#joinSegments(segments) : segments.shift()!); // not empty, see above
         } else {
           staging = this.#tail!; // length > 0 and no segment: the bytes are in the tail
           bytes = staging.subarray(0, this.#tailBytes);
@@ -238,6 +241,26 @@ export class WriteQueue implements ByteSink {
       this.#whenParked = undefined;
       parked();
     }
+  }
+
+  /** The next segment, or several in one piece. */
+  #joinSegments(segments: Segment[]): Segment {
+    let count = 0;
+    let total = 0;
+    for (const { bytes } of segments) {
+      if (total + bytes.length > JOINED_BYTES || this.sentBytes + total + bytes.length > this.#parkAt) break;
+      total += bytes.length;
+      count++;
+    }
+    if (count < 2) return segments.shift()!; // callers have looked
+    const joined = new Uint8Array(total);
+    let at = 0;
+    for (const { bytes, staging } of segments.splice(0, count)) {
+      joined.set(bytes, at);
+      at += bytes.length;
+      if (staging !== undefined) returnStaging(staging);
+    }
+    return { bytes: joined, staging: undefined };
   }
 
   /** Settles the callbacks of what has been sent. */

@@ -33,6 +33,7 @@ const pipeError = () => Object.assign(new Deno.errors.BrokenPipe("Broken pipe"),
  * is kept here, and the carrier reads no more while there is much of it.
  */
 export class TlsTransport implements Transport, CarrierOwner {
+  readonly joinsWrites = true;
   readonly security: Security;
   readonly #carrier: TlsCarrier;
   readonly #stream: Duplex;

@@ -17,6 +17,8 @@ export interface Transport {
   unref?(): void;
   setNoDelay?(on: boolean): void;
   setKeepAlive?(on: boolean): void;
+  /** A write costs more than a copy, because each becomes a record of its own: several are better given in one piece. */
+  readonly joinsWrites?: boolean;
   /** What TLS says of the connection; absent on plain TCP. */
   readonly security?: TransportSecurity;
 }

@@ -2,6 +2,8 @@
 
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { concat } from "../framing/decode.ts";
+import { WriteQueue } from "../../src/socket/write_queue.ts";
+import { memoryPair } from "../../src/transport/memory.ts";
 import { makeQueue } from "./recording_port.ts";
 import { readAvailable, recordedPair, turn } from "./recording_transport.ts";
 
@@ -225,3 +227,34 @@ for (const seed of [1, 2, 3, 4, 5]) {
     assertEquals([queue.length, queue.idle, transport.mostWrites], [0, true, 1]);
   });
 }
+
+unit("WriteQueue joins large writes for a transport that wants it, up to 64 KiB, and loses no byte", async () => {
+  const written: Uint8Array[] = [];
+  const [near] = memoryPair();
+  const transport = Object.assign(near, {
+    joinsWrites: true,
+    write(bytes: Uint8Array) {
+      written.push(bytes.slice());
+      return Promise.resolve(bytes.length);
+    },
+  });
+  const done = Promise.withResolvers<void>();
+  const queue = new WriteQueue({
+    flushing() {},
+    wrote() {},
+    flushed: () => done.resolve(),
+    writeFailed: (error) => done.reject(error),
+    settle() {},
+  });
+  queue.open(transport);
+  const sizes = [5_000, 10, 30_000, 20_000, 20_000, 70_000];
+  for (const [i, size] of sizes.entries()) queue.append(new Uint8Array(size).fill(i + 1));
+  queue.flush();
+  await done.promise;
+  assertEquals(written.map(({ length }) => length), [55_010, 20_000, 70_000]);
+  assertEquals(
+    written.flatMap((bytes) => [...bytes]),
+    sizes.flatMap((size, i) => Array(size).fill(i + 1)),
+  );
+  near.close();
+});
