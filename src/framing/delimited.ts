@@ -75,11 +75,14 @@ function bytesOf(delimiters: unknown): Uint8Array[] {
 class DelimitedCodec implements Codec<Uint8Array> {
   readonly #delimiters: readonly Uint8Array[];
   readonly #table: DelimiterTable;
+  // For what is sent: one for all messages.
+  readonly #search: DelimiterSearch;
   readonly #maxFrameBytes: number;
 
   constructor(delimiters: readonly Uint8Array[], maxFrameBytes: number) {
     this.#delimiters = delimiters;
     this.#table = new DelimiterTable(delimiters);
+    this.#search = new DelimiterSearch(this.#table);
     this.#maxFrameBytes = maxFrameBytes;
   }
 
@@ -103,7 +106,8 @@ class DelimitedCodec implements Codec<Uint8Array> {
    * the message may still hang on what comes behind.
    */
   #checkSendable(frame: Uint8Array, delimiter: Uint8Array): void {
-    const search = new DelimiterSearch(this.#table);
+    const search = this.#search;
+    search.reset();
     const { length } = delimiter;
     const end = frame.length; // of the message, counted from the delimiter in front
     let inFront: Found | undefined;
@@ -129,9 +133,8 @@ class DelimitedCodec implements Codec<Uint8Array> {
 }
 
 class DelimitedDecoder extends QueuedDecoder<Uint8Array> {
-  readonly #table: DelimiterTable;
   readonly #maxFrameBytes: number;
-  #search: DelimiterSearch;
+  readonly #search: DelimiterSearch;
   // Where the first byte of the queue stands, counted as the search counts.
   #front = 0;
   // The frame is over the limit: what comes of it is thrown away.
@@ -142,7 +145,6 @@ class DelimitedDecoder extends QueuedDecoder<Uint8Array> {
 
   constructor(table: DelimiterTable, maxFrameBytes: number) {
     super();
-    this.#table = table;
     this.#maxFrameBytes = maxFrameBytes;
     this.#search = new DelimiterSearch(table);
     this.queue.mostBytes = maxFrameBytes + table.longestBytes;
@@ -184,7 +186,7 @@ class DelimitedDecoder extends QueuedDecoder<Uint8Array> {
   }
 
   override takeRest(): Uint8Array {
-    this.#search = new DelimiterSearch(this.#table);
+    this.#search.reset();
     this.#front = 0;
     this.#found = 0;
     this.#ended = false;

@@ -125,6 +125,12 @@ export class DelimiterSearch {
     this.#node = table.root;
   }
 
+  /** Begins anew. */
+  reset(): void {
+    this.found.length = this.position = 0;
+    this.#node = this.#table.root;
+  }
+
   /** No delimiter begins in front of here, but for those in `found`. */
   get settled(): number {
     return this.position - this.#node.depth;

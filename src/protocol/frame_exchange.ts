@@ -143,7 +143,14 @@ export class FrameExchange<In, Out> {
   takeRest(): Uint8Array {
     this.detach();
     this.#detached = false; // there is nothing left to keep, and whoever feeds by hand may go on
-    return this.#decoder?.takeRest() ?? new Uint8Array(0);
+    this.#heartbeat?.heartbeat.stop(); // its pings are words of this codec
+    const decoder = this.#decoder;
+    if (decoder === undefined) return new Uint8Array(0);
+    this.#decoder = undefined;
+    // A protocol may change its codec with every message.
+    const { holders = [] } = this.#connection;
+    holders.splice(holders.indexOf(this), 1);
+    return decoder.takeRest();
   }
 
   #push(data: Uint8Array): void {
@@ -174,16 +181,15 @@ export class FrameExchange<In, Out> {
 
   /** Hands over every message that is whole. Called from within a handler it does nothing: the loop outside goes on. */
   #deliver(): void {
-    const decoder = this.#decoder;
-    if (decoder === undefined || this.#decoding) return;
+    if (this.#decoding) return;
     this.#decoding = true;
     this.#completed = false;
     let owedBytes = 0;
     try {
       while (!this.#held && !this.#over) {
-        const message = this.#next(decoder);
+        const message = this.#next();
         if (message === undefined) {
-          owedBytes = this.#held ? 0 : decoder.bufferedBytes;
+          owedBytes = this.#held ? 0 : this.bufferedBytes;
           return;
         }
         this.#completed = true;
@@ -197,8 +203,10 @@ export class FrameExchange<In, Out> {
   }
 
   /** The next good message. Bad ones are told; with a failure there are no more. */
-  #next(decoder: FrameDecoder<Out>): Out | undefined {
+  #next(): Out | undefined {
     for (;;) {
+      const decoder = this.#decoder; // a handler may have taken it
+      if (decoder === undefined) return undefined;
       try {
         const message = decoder.next();
         if (message !== undefined || !this.#ended || this.#endTold) return message;

@@ -160,6 +160,7 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
   /**
    * Stops receiving and hands back the bytes that were not consumed, for a change of protocol in mid-stream: give them to
    * the next `framed` as `head`. Called from within a `message` listener, the rest begins right behind that message.
+   * A heartbeat stops.
    */
   takeRest(): Uint8Array {
     return this.#exchange.takeRest();

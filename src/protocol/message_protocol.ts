@@ -170,6 +170,7 @@ export class MessageProtocol<In = unknown, Out = In> {
   /**
    * Stops receiving and hands back the bytes that were not consumed: for a change of protocol in mid-stream. Called from
    * within `onMessage`, the rest begins right behind that message.
+   * A heartbeat stops.
    */
   takeRest(): Uint8Array {
     return this.#exchange.takeRest();

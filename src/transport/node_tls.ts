@@ -306,18 +306,12 @@ class ClientHandshake extends Handshake {
   }
 
   watch(stream: TLSSocket): void {
-    let leaf: Leaf | undefined;
-    // In front of the engine, which lets go of the certificate where it refuses it.
-    stream.prependOnceListener("secure", () => leaf = leafOf(stream));
-    const fail = (error: unknown) => {
-      const code = preciseCode(codeOf(error), leaf);
-      this.fail(code === codeOf(error) ? error : refusal(code));
-    };
+    const fail = (error: unknown) => this.fail(error);
     stream.on("error", fail);
     stream.once("secureConnect", () => {
       stream.off("error", fail);
       const { authorizationError } = stream;
-      let error = authorizationError ? preciseCode(String(authorizationError), leaf) : undefined;
+      let error = authorizationError ? preciseCode(String(authorizationError), stream) : undefined;
       // What was tolerated once comes back without a complaint.
       if (!this.#rejects && stream.isSessionReused()) error ??= SESSION_UNVERIFIED;
       this.succeed(stream, new NodeSecurity(stream, error === undefined, error, this.#servername));
@@ -373,8 +367,9 @@ function leafOf(stream: TLSSocket): Leaf | undefined {
 }
 
 /** The engine calls most of what is wrong with a certificate by one name; its dates say more. */
-function preciseCode(code: string, leaf: Leaf | undefined): string {
-  return leaf === undefined || code !== "UNABLE_TO_VERIFY_LEAF_SIGNATURE" ? code : faultOf(leaf, Date.now()) ?? code;
+function preciseCode(code: string, stream: TLSSocket): string {
+  const leaf = code === "UNABLE_TO_VERIFY_LEAF_SIGNATURE" ? leafOf(stream) : undefined;
+  return leaf === undefined ? code : faultOf(leaf, Date.now()) ?? code;
 }
 
 function refusal(code: string): TcpError {

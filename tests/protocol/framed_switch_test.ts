@@ -13,6 +13,7 @@ import {
 import { lengthPrefixed, lines } from "../../src/framing/mod.ts";
 import { concat, frame, utf8 } from "../framing/decode.ts";
 import { link, type Linked } from "./linked.ts";
+import { connectionOf } from "../../src/socket/socket_facts.ts";
 import { until } from "./until.ts";
 
 function each(name: string, fn: (linked: Linked) => void | Promise<void>): void {
@@ -247,4 +248,33 @@ each("throws nothing away when resume() and takeRest() come before the next one 
   await peer.closeWrite();
   await until(() => socket.destroyed);
   assertEquals(messages, ["ab"]);
+});
+
+each(
+  "leaves nothing behind on a socket whose protocol changes its codec with every message",
+  async ({ socket, peer }) => {
+    const changes = 500;
+    let count = 0;
+    const last = Promise.withResolvers<void>();
+    const change = (head?: Uint8Array): void => {
+      const receiver = framed(socket, lines(), head === undefined ? {} : { head });
+      receiver.on("message", () => {
+        if (++count === changes) last.resolve();
+        else change(receiver.takeRest());
+      });
+    };
+    change();
+    await peer.write(utf8("x\n".repeat(changes)));
+    await last.promise;
+    const { holders } = connectionOf(socket);
+    assertEquals([holders?.length, socket.listenerCount("data"), socket.listenerCount("end")], [1, 1, 1]);
+  },
+);
+
+each("stops the heartbeat of the codec that hands over", ({ socket }) => {
+  const receiver = framed(socket, lines());
+  const heartbeat = receiver.startHeartbeat({ ping: () => "PING" });
+  assertEquals(heartbeat.running, true);
+  receiver.takeRest();
+  assertEquals(heartbeat.running, false);
 });
