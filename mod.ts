@@ -25,8 +25,8 @@ export type { CloseOnSignalsOptions } from "./src/server/signals.ts";
 export type { Connections } from "./src/server/connections.ts";
 export type { ListenOptions } from "./src/server/listen_arguments.ts";
 export type { ServerDeadlines, ServerLimits, ServerOptions } from "./src/server/options.ts";
-export type { ServerMetrics } from "./src/observe/metrics.ts";
-export type { TelemetryEvent } from "./src/observe/telemetry.ts";
+export type { ServerMetrics } from "./src/telemetry/metrics.ts";
+export type { TelemetryEvent } from "./src/telemetry/telemetry.ts";
 
 // Messages and counting.
 export { MessageProtocol, type MessageProtocolOptions } from "./src/protocol/message_protocol.ts";
@@ -44,13 +44,13 @@ export type {
   TlsEngine,
   TlsOptions,
   TlsVersion,
-} from "./src/transport/tls_options.ts";
+} from "./src/tls/tls_options.ts";
 export type { CertificateName, CipherInfo, PeerCertificate } from "./src/transport/transport.ts";
 export type { UpgradeOptions, UpgradeState } from "./src/socket/upgrade.ts";
 
 // The socket and its client, as in ./tcp.
 export { type ClientOptions, connect } from "./src/client/connect.ts";
-export type { CloseReason, CloseReceipt } from "./src/observe/close_receipt.ts";
+export type { CloseReason, CloseReceipt } from "./src/telemetry/close_receipt.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { PipeTarget } from "./src/socket/pipe.ts";
 export type { RateDeadline, SocketDeadlines } from "./src/socket/deadline_options.ts";

@@ -13,7 +13,7 @@ export {
   type TcpErrorInit,
 } from "./src/base/errors.ts";
 export { type ClientOptions, connect } from "./src/client/connect.ts";
-export type { CloseReason, CloseReceipt } from "./src/observe/close_receipt.ts";
+export type { CloseReason, CloseReceipt } from "./src/telemetry/close_receipt.ts";
 export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { PipeTarget } from "./src/socket/pipe.ts";
@@ -31,6 +31,6 @@ export type {
   TlsEngine,
   TlsOptions,
   TlsVersion,
-} from "./src/transport/tls_options.ts";
+} from "./src/tls/tls_options.ts";
 export type { CertificateName, CipherInfo, PeerCertificate } from "./src/transport/transport.ts";
 export type { UpgradeOptions, UpgradeState } from "./src/socket/upgrade.ts";

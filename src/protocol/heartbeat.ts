@@ -1,5 +1,6 @@
 /** Finds peers that are gone without a word: pings them, and counts how long nothing came back. */
 
+import { now } from "../base/clock.ts";
 import { checkInteger, checkKeys, checkMs, invalid } from "../base/check.ts";
 import { DeadlineTimer } from "../base/deadline_timer.ts";
 
@@ -114,7 +115,7 @@ export class Heartbeat {
     if (this.#running) return this;
     this.#running = this.#heard = true;
     this.#missed = this.#unanswered = 0;
-    this.#timer.lookBy(performance.now() + this.#waitMs());
+    this.#timer.lookBy(now() + this.#waitMs());
     return this;
   }
 
@@ -133,7 +134,7 @@ export class Heartbeat {
   pong(): void {
     this.#heard = true;
     // While several are on their way, only the last answer is that of the last ping.
-    if (this.#unanswered > 0 && --this.#unanswered === 0) this.#roundTripMs = performance.now() - this.#pingedAt;
+    if (this.#unanswered > 0 && --this.#unanswered === 0) this.#roundTripMs = now() - this.#pingedAt;
   }
 
   #waitMs(): number {

@@ -1,5 +1,6 @@
 /** Takes connections until the listener is closed; no failure of a peer or of the system ends it sooner. */
 
+import { startTimer, stopTimer } from "../base/clock.ts";
 import type { Listener } from "../transport/listen.ts";
 import { codeOf } from "../transport/error_codes.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -95,9 +96,9 @@ export class Acceptor {
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#wake?.(), EXHAUSTED_PAUSE_MS);
+      const timer = startTimer(() => this.#wake?.(), EXHAUSTED_PAUSE_MS);
       this.#wake = () => {
-        clearTimeout(timer);
+        stopTimer(timer);
         this.#wake = undefined;
         resolve();
       };

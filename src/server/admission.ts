@@ -1,7 +1,7 @@
 /** Who comes in and goes: room, refusals and failures before there is a socket, counted and told. */
 
-import { CLOSE_REASONS, type CloseReason, type CloseReceipt } from "../observe/close_receipt.ts";
-import { Counters, type ServerMetrics } from "../observe/metrics.ts";
+import { CLOSE_REASONS, type CloseReason, type CloseReceipt } from "../telemetry/close_receipt.ts";
+import { Counters, type ServerMetrics } from "../telemetry/metrics.ts";
 import type { SocketHost } from "../socket/connection_ports.ts";
 import type { SocketSettings } from "../socket/settings.ts";
 import { connectionOf } from "../socket/socket_facts.ts";

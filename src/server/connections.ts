@@ -1,5 +1,6 @@
 /** The live connections of a server, and who may still come in. */
 
+import { now } from "../base/clock.ts";
 import { checkMs, checkString, invalid } from "../base/check.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
@@ -77,7 +78,7 @@ export class ConnectionSet<State> implements Connections<State> {
 
   closeIdle(silentMs: number): number {
     if (silentMs === undefined) throw invalid("silentMs", "a number of milliseconds", silentMs);
-    const silentSince = performance.now() - checkMs("silentMs", silentMs, 0);
+    const silentSince = now() - checkMs("silentMs", silentMs, 0);
     let count = 0;
     for (const socket of this) {
       const connection = connectionOf(socket);

@@ -1,5 +1,6 @@
 /** The orderly end of a server: readiness off, no more accepts, `shutdown`, the peers' own ends, and force at last. */
 
+import { now, startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { checkKeys, checkMs } from "../base/check.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
@@ -62,11 +63,11 @@ export class Drain {
   /** When it is over. Never rejects. */
   readonly report: Promise<DrainReport>;
   readonly #port: DrainPort;
-  readonly #startedAt = performance.now();
+  readonly #startedAt = now();
   readonly #over = Promise.withResolvers<DrainReport>();
   /** The last socket is gone. */
   over = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer;
   // The sockets that were open when accepting stopped.
   #leaving: TCPSocket[] | undefined;
 
@@ -78,12 +79,12 @@ export class Drain {
   /** Begins. Apart from the constructor, because a `shutdown` listener may ask for the report. */
   start({ settleMs, drainMs }: ResolvedCloseOptions): void {
     if (settleMs === 0 || !this.#port.listening()) this.#shutDown(drainMs);
-    else this.#timer = setTimeout(() => this.#shutDown(drainMs), settleMs);
+    else this.#timer = startTimer(() => this.#shutDown(drainMs), settleMs);
   }
 
   /** Destroys what is left now. */
   force(): void {
-    clearTimeout(this.#timer);
+    stopTimer(this.#timer);
     const first = this.#leaving === undefined;
     this.#leaving ??= this.#port.stopAccepting();
     for (const socket of this.#leaving) connectionOf(socket).destroy(undefined, "shutdown");
@@ -92,7 +93,7 @@ export class Drain {
 
   #shutDown(drainMs: number): void {
     const leaving = this.#leaving = this.#port.stopAccepting();
-    this.#timer = setTimeout(() => this.force(), drainMs);
+    this.#timer = startTimer(() => this.force(), drainMs);
     for (const socket of leaving) {
       if (socket.destroyed) continue; // by the listener of another one
       const connection = connectionOf(socket);
@@ -105,13 +106,13 @@ export class Drain {
 
   async #finish(leaving: readonly TCPSocket[]): Promise<void> {
     const receipts = await Promise.all(leaving.map((socket) => socket.closed));
-    clearTimeout(this.#timer);
+    stopTimer(this.#timer);
     const forced = receipts.filter(({ reason }) => reason === "shutdown").length;
     const report: DrainReport = Object.freeze({
       ended: receipts.length - forced,
       forced,
       unsentBytes: receipts.reduce((sum, { unsentBytes }) => sum + unsentBytes, 0),
-      tookMs: Math.round(performance.now() - this.#startedAt),
+      tookMs: Math.round(now() - this.#startedAt),
     });
     this.over = true;
     this.#port.drained(report);

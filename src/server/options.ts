@@ -21,8 +21,8 @@ import {
   type TcpOptions,
 } from "../socket/settings.ts";
 import { canReusePort } from "../transport/listen.ts";
-import { chooseTlsEngine } from "../transport/tls_engine.ts";
-import { checkTlsOptions, TLS_KEYS, type TlsOptions } from "../transport/tls_options.ts";
+import { chooseTlsEngine } from "../tls/tls_engine.ts";
+import { checkTlsOptions, TLS_KEYS, type TlsOptions } from "../tls/tls_options.ts";
 
 /** How much the server takes on; the socket's limits hold for each of its sockets. */
 export interface ServerLimits extends SocketLimits {

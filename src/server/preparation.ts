@@ -3,9 +3,10 @@
  * at a time, each within the same deadlines, and none of them holds up the accepts or each other.
  */
 
+import { now } from "../base/clock.ts";
 import { DeadlineTimer } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
-import type { CloseReason } from "../observe/close_receipt.ts";
+import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { Listener } from "../transport/listen.ts";
 import { closeQuietly, type Transport } from "../transport/transport.ts";
 import { Acceptor, type AcceptPort } from "./accept_loop.ts";
@@ -133,7 +134,7 @@ export class Preparation implements ConnectionSource {
     let transport = accepted;
     for (const stage of this.#stages) {
       const { step, entries } = stage;
-      const entry = { transport, dueAt: performance.now() + step.deadline.ms };
+      const entry = { transport, dueAt: now() + step.deadline.ms };
       entries.add(entry);
       if (step.deadline.ms < Infinity) this.#timer.lookBy(entry.dueAt);
       try {

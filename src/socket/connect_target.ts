@@ -2,8 +2,8 @@
 
 import { checkKeys, checkMs, checkPort, checkString, invalid } from "../base/check.ts";
 import type { Target } from "../transport/dial.ts";
-import { type ClientTls, openClientTls } from "../transport/tls_choice.ts";
-import type { ClientTlsOptions } from "../transport/tls_options.ts";
+import { type ClientTls, openClientTls } from "../tls/tls_choice.ts";
+import type { ClientTlsOptions } from "../tls/tls_options.ts";
 
 /** Where and how to connect: `port` (and `host`), or `path` of a unix socket. */
 export interface ConnectOptions {

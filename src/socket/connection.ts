@@ -7,7 +7,7 @@ import type { Buffer } from "node:buffer";
 import { asError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { closeQuietly, type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
-import { type CloseReason, type CloseReceipt, receiptOf } from "../observe/close_receipt.ts";
+import { type CloseReason, type CloseReceipt, receiptOf } from "../telemetry/close_receipt.ts";
 import { enterFlushWatch, flushEnded, leaveFlushWatch } from "./flush_watch.ts";
 import { announceEnd, type Audience, throwLater } from "./announce_end.ts";
 import type { ByteHolder, ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";

@@ -1,7 +1,7 @@
 /** Whom a connection talks to: the face above it, whoever reads it, the server it belongs to. */
 
 import type { Buffer } from "node:buffer";
-import type { CloseReceipt } from "../observe/close_receipt.ts";
+import type { CloseReceipt } from "../telemetry/close_receipt.ts";
 import type { Taken } from "./read_loop.ts";
 
 /** The face that users hold, as the connection sees it. */

@@ -6,12 +6,13 @@
  * socket nothing, which a timer of its own would.
  */
 
+import { now } from "../base/clock.ts";
 import { DeadlineTimer } from "../base/deadline_timer.ts";
 import { TcpError } from "../base/errors.ts";
-import type { CloseReason } from "../observe/close_receipt.ts";
+import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { DeadlineLimits } from "./deadline_options.ts";
 
-/** What the connection knows; times are whole milliseconds of `performance.now()`. */
+/** What the connection knows; times are whole milliseconds of `now()`. */
 export interface ConnectionFacts {
   readonly openedAt: number;
   /** When the peer's last byte came. */
@@ -166,7 +167,7 @@ export class DeadlineWatch implements Debts, FrameClock {
   /** Reading goes on. */
   reads(): void {
     if (this.refusingSince === 0) return;
-    this.readingSince = Math.floor(performance.now());
+    this.readingSince = Math.floor(now());
     if (this.frameBegunAt > 0) this.frameBegunAt += this.readingSince - this.refusingSince;
     this.refusingSince = 0;
   }

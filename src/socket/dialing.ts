@@ -1,11 +1,12 @@
 /** A socket that is being connected: the dial, its deadline, its signal, and whoever gives up first. */
 
+import { startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import { dial } from "../transport/dial.ts";
 import { systemError } from "../transport/error_codes.ts";
-import type { ClientTls } from "../transport/tls_choice.ts";
+import type { ClientTls } from "../tls/tls_choice.ts";
 import { closeQuietly, type Transport } from "../transport/transport.ts";
-import type { CloseReason } from "../observe/close_receipt.ts";
+import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { ConnectRequest } from "./connect_target.ts";
 import type { Connection } from "./connection.ts";
 import { handshakeTimeout } from "./endings.ts";
@@ -16,14 +17,14 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
   const timeoutMs = request.timeoutMs ?? connection.settings.connectMs;
   const option = request.timeoutMs === undefined ? "deadlines.connectMs" : "timeoutMs";
   const attempt = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let handshakeTimer: ReturnType<typeof setTimeout> | undefined;
+  let timer: Timer;
+  let handshakeTimer: Timer;
 
   const fail = (error: Error, reason: CloseReason) => connection.destroy(error, reason);
   const onAbort = () => fail(signal!.reason, "destroyed"); // registered only if there is a signal
   const settle = () => {
-    clearTimeout(timer);
-    clearTimeout(handshakeTimer);
+    stopTimer(timer);
+    stopTimer(handshakeTimer);
     signal?.removeEventListener("abort", onAbort);
     connection.stopDialing = undefined;
   };
@@ -35,7 +36,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
   if (signal?.aborted) return void queueMicrotask(onAbort);
   signal?.addEventListener("abort", onAbort, { once: true });
   if (timeoutMs > 0) {
-    timer = setTimeout(() => {
+    timer = startTimer(() => {
       const where = "path" in target ? target.path : `${target.host}:${target.port}`;
       fail(
         new TcpError(`Cannot connect to ${where}: no answer within ${timeoutMs} ms (${option})`, {
@@ -68,7 +69,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
     if (connection.receipt !== undefined) return;
     const { handshakeMs } = connection.settings;
     if (handshakeMs < Infinity) {
-      handshakeTimer = setTimeout(() => fail(handshakeTimeout(handshakeMs), "deadline:handshake"), handshakeMs);
+      handshakeTimer = startTimer(() => fail(handshakeTimeout(handshakeMs), "deadline:handshake"), handshakeMs);
     }
     try {
       const secured = await engine.secure(transport, "path" in target ? "localhost" : target.host, attempt.signal);

@@ -1,7 +1,7 @@
 /** The errors that end a connection or refuse a write, and the reasons that go with them. */
 
 import { FrameError, TcpError } from "../base/errors.ts";
-import type { CloseReason } from "../observe/close_receipt.ts";
+import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { LifecycleState } from "./lifecycle.ts";
 
 /** The reason of `destroy(error)` where nobody gives a better one. */

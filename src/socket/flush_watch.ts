@@ -9,7 +9,7 @@ import { DeadlineTimer } from "../base/deadline_timer.ts";
 export abstract class Flushing {
   /** How long a write may make no progress; Infinity for ever. */
   abstract get flushMs(): number;
-  /** When the write in flight last made progress, by `performance.now()`; 0 while none is in flight. */
+  /** When the write in flight last made progress, by `now()` of the clock; 0 while none is in flight. */
   progressAt = 0;
   /** The neighbours in the watch's list. */
   before: Flushing | undefined;

@@ -1,11 +1,12 @@
 /** `setTimeout` of a socket: tells of silence in both directions, and only tells. */
 
+import { now } from "../base/clock.ts";
 import { DeadlineTimer } from "../base/deadline_timer.ts";
 import { TcpError } from "../base/errors.ts";
-import type { CloseReason } from "../observe/close_receipt.ts";
+import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { ConnectionFace } from "./connection_ports.ts";
 
-/** Whoever is watched: asked when something last moved, by `performance.now()`. */
+/** Whoever is watched: asked when something last moved, by `now()`. */
 export interface IdlePort {
   readonly movedAt: number;
 }
@@ -24,7 +25,7 @@ export class IdleTimer {
     this.#onIdle = onIdle;
     this.timeoutMs = timeoutMs;
     this.#timer = new DeadlineTimer((now) => this.#check(now));
-    this.#timer.lookBy(performance.now() + timeoutMs);
+    this.#timer.lookBy(now() + timeoutMs);
   }
 
   /** There was activity after it had told. */

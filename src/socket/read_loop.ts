@@ -23,7 +23,7 @@ export interface ReadPort {
   arrived(bytes: number): void;
   /** Everything was taken, and reading goes on. */
   reads(): void;
-  /** When bytes last came, by `performance.now()`. */
+  /** When bytes last came, by `now()` of the clock. */
   readonly movedAt: number;
   /** The peer's FIN. */
   peerEnded(): void;

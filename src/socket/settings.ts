@@ -2,7 +2,7 @@
 
 import { checkBoolean, checkBound, checkKeys, checkMs } from "../base/check.ts";
 import { DEADLINE_KEYS, type DeadlineLimits, resolveDeadlines, type SocketDeadlines } from "./deadline_options.ts";
-import type { ClientTlsOptions } from "../transport/tls_options.ts";
+import type { ClientTlsOptions } from "../tls/tls_options.ts";
 
 /** How the connection itself behaves. */
 export interface TcpOptions {

@@ -1,5 +1,6 @@
 /** What a socket tells of itself: addresses, counts, states. */
 
+import { now, wallTime, wallTimeOf } from "../base/clock.ts";
 import { invalid } from "../base/check.ts";
 import {
   type CipherInfo,
@@ -73,12 +74,12 @@ export abstract class SocketFacts extends SocketEmitter {
 
   /** When the connection was made (a server's socket: when it was accepted), by `Date.now()`. */
   get connectedAt(): number {
-    return Math.round(performance.timeOrigin + this.#connection.openedAt);
+    return Math.round(wallTimeOf(this.#connection.openedAt));
   }
 
   /** When bytes, or the end of either side, last came or were sent, by `Date.now()`. */
   get lastActivity(): number {
-    return Math.round(Date.now() - performance.now() + this.#connection.movedAt);
+    return Math.round(wallTime() - now() + this.#connection.movedAt);
   }
 
   /** Bytes that came. */

@@ -1,16 +1,17 @@
 /** The numbers that traffic moves on one connection, and the clocks that look at them. */
 
-import type { CloseReason } from "../observe/close_receipt.ts";
+import { now } from "../base/clock.ts";
+import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { DeadlineLimits } from "./deadline_options.ts";
 import { type DeadlineOwner, DeadlineWatch, type FrameClock } from "./deadlines.ts";
 import { Flushing, flushStarted } from "./flush_watch.ts";
 import type { IdleTimer } from "./idle_timer.ts";
 import type { WriteQueue } from "./write_queue.ts";
 
-/** What comes and goes, and when: in whole milliseconds of `performance.now()`, which need no box in memory. */
+/** What comes and goes, and when: in whole milliseconds of `now()`, which need no box in memory. */
 export abstract class Traffic extends Flushing implements DeadlineOwner {
   /** When the connection was made; for a client, when it was opened. */
-  openedAt: number = Math.floor(performance.now());
+  openedAt: number = Math.floor(now());
   /** When bytes, or the peer's FIN, last came. */
   readAt: number = this.openedAt;
   /** When bytes last left, or our side was ended. */
@@ -61,13 +62,13 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
 
   /** Something came from the peer. */
   protected came(): void {
-    this.readAt = Math.floor(performance.now());
+    this.readAt = Math.floor(now());
     if (this.idle?.fired === true) this.idle.rearm();
   }
 
   /** Something left. */
   protected went(): void {
-    this.wroteAt = Math.floor(performance.now());
+    this.wroteAt = Math.floor(now());
     if (this.idle?.fired === true) this.idle.rearm();
   }
 

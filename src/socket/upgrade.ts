@@ -1,10 +1,11 @@
 /** `upgradeTls`: a socket that speaks plain TCP goes on with TLS, after a STARTTLS of some protocol. */
 
+import { startTimer, stopTimer } from "../base/clock.ts";
 import { invalid } from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
 import { ResumedTransport } from "../transport/resumed.ts";
-import { upgradeClientTls, upgradeServerTls } from "../transport/tls_choice.ts";
-import { checkCertificate, type ClientTlsOptions, type TlsOptions } from "../transport/tls_options.ts";
+import { upgradeClientTls, upgradeServerTls } from "../tls/tls_choice.ts";
+import { checkCertificate, type ClientTlsOptions, type TlsOptions } from "../tls/tls_options.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Connection } from "./connection.ts";
 import { handshakeTimeout } from "./endings.ts";
@@ -75,7 +76,7 @@ async function upgrade(connection: Connection, plain: Transport, secure: Secure)
     reject(error ?? new TcpError("The socket was closed before it was secured", { code: "ERR_STREAM_DESTROYED" }));
   };
   const { handshakeMs } = connection.settings;
-  const timer = handshakeMs === Infinity ? undefined : setTimeout(() => {
+  const timer = handshakeMs === Infinity ? undefined : startTimer(() => {
     connection.destroy(handshakeTimeout(handshakeMs), "deadline:handshake");
   }, handshakeMs);
   const pending = connection.reader.park();
@@ -92,6 +93,6 @@ async function upgrade(connection: Connection, plain: Transport, secure: Secure)
     connection.destroy(error instanceof Error ? error : undefined, "tls");
     await ended;
   } finally {
-    clearTimeout(timer);
+    stopTimer(timer);
   }
 }

@@ -11,6 +11,7 @@
  */
 
 import { checkBound, checkInteger, checkKeys, checkMs } from "../base/check.ts";
+import { startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import type { Transport } from "./transport.ts";
 
 /** How a {@link memoryPair} carries bytes, each direction by itself. */
@@ -93,7 +94,7 @@ class MemoryEnd implements MemoryTransport {
   #writes: Call<number>[] = [];
   #fault: { readonly error: Error; afterBytes: number } | undefined;
   // What this end has sent and has not arrived, where latency is asked for.
-  readonly #travelling = new Set<ReturnType<typeof setTimeout>>();
+  readonly #travelling = new Set<Timer>();
 
   constructor(link: Link, port: number, remotePort: number) {
     this.#link = link;
@@ -160,13 +161,13 @@ class MemoryEnd implements MemoryTransport {
   #send(arrive: () => void): void {
     if (this.#link.cut || (this.#closed && this.peer.#closed)) return;
     if (this.#link.latencyMs === 0) return arrive();
-    const timer = setTimeout(() => this.#travelling.delete(timer) && arrive(), this.#link.latencyMs);
+    const timer = startTimer(() => this.#travelling.delete(timer) && arrive(), this.#link.latencyMs);
     this.#travelling.add(timer);
   }
 
   #forgetTravelling(): void {
     for (const end of [this, this.peer]) {
-      end.#travelling.forEach((timer) => clearTimeout(timer));
+      end.#travelling.forEach((timer) => stopTimer(timer));
       end.#travelling.clear();
     }
   }

@@ -9,7 +9,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { type MessageHeartbeatOptions, MessageProtocol, type TCPSocket } from "../../mod.ts";
-import type { CloseReceipt } from "../../src/observe/close_receipt.ts";
+import type { CloseReceipt } from "../../src/telemetry/close_receipt.ts";
 import { resolveSocketSettings } from "../../src/socket/settings.ts";
 import { connectionOf } from "../../src/socket/socket_facts.ts";
 import { adoptTransport } from "../../src/socket/tcp_socket.ts";

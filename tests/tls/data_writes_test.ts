@@ -4,7 +4,7 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { once } from "node:events";
 import { resolveSocketSettings } from "../../src/socket/settings.ts";
 import { adoptTransport } from "../../src/socket/tcp_socket.ts";
-import { NodeTlsClient, NodeTlsContext } from "../../src/transport/node_tls.ts";
+import { NodeTlsClient, NodeTlsContext } from "../../src/tls/node_tls.ts";
 import type { TCPSocket } from "../../mod.ts";
 import { recordedPair } from "../socket/recording_transport.ts";
 import { ENGINES, link } from "./engines.ts";

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import net from "node:net";
-import { NodeTlsClient } from "../../src/transport/node_tls.ts";
+import { NodeTlsClient } from "../../src/tls/node_tls.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 
 /** What a client says first: all of it, 240 bytes or so. */

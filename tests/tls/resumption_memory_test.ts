@@ -1,7 +1,7 @@
 // What a context remembers of the certificates that it has verified, by a clock of the test's own.
 
 import { assertEquals } from "@std/assert";
-import { type Handshake, judgeClient, type Leaf, VerifiedLeaves } from "../../src/transport/client_verdict.ts";
+import { type Handshake, judgeClient, type Leaf, VerifiedLeaves } from "../../src/tls/client_verdict.ts";
 
 const HOUR_MS = 3_600_000;
 const NOW = 1_000_000 * HOUR_MS;

@@ -1,6 +1,9 @@
-/** `deno run -A tests/tools/check_imports.ts`: fails if the library's imports break the order of its layers. */
+/**
+ * `deno run -A tests/tools/check_imports.ts`: fails if the library's imports break the order of its layers, or if it reads
+ * a clock anywhere but in the one place for that.
+ */
 
-import { findViolations } from "./layers.ts";
+import { findClockUses, findViolations } from "./layers.ts";
 import { deno, finish, PROJECT, readConfig, sourceFiles } from "./project.ts";
 
 /** What is read of `deno info --json`. */
@@ -37,4 +40,8 @@ for (const root of [...Object.values((await readConfig()).exports), ...await sou
   for (const [file, imports] of await importsFrom(root)) graph.set(file, imports);
 }
 // What the library does not own has no place in its layers; that it is imported at all is judged at the importer.
-finish(findViolations(new Map([...graph].filter(([file]) => !file.includes("/") || file.startsWith("src/")))));
+const owned = new Map([...graph].filter(([file]) => !file.includes("/") || file.startsWith("src/")));
+const clockUses = await Promise.all(
+  [...owned.keys()].map(async (file) => findClockUses(file, await Deno.readTextFile(new URL(file, PROJECT)))),
+);
+finish([...findViolations(owned), ...clockUses.flat()]);

@@ -1,26 +1,35 @@
 /**
  * The order of the layers, as a rule over a graph of imports: arrows go down only, and nowhere round.
  *
- *     mod.ts, tcp.ts                     faces: hand names on
- *       server/ client/ protocol/ testing/ 3
- *         socket/                        2
- *           transport/ framing/ observe/ 1
- *             base/                      0
+ *     cli/                                                     7
+ *       mod.ts, tcp.ts, observe/ rooms/ workers/ testing/      6
+ *         server/ client/ protocol/                            5
+ *           socket/                                            4
+ *             tls/                                             3
+ *               transport/ framing/ limits/                    2
+ *                 telemetry/                                   1
+ *                   base/                                      0
  */
 
 /** Folders of `src/` by height. Folders of the same height do not know each other. */
 const HEIGHTS: ReadonlyMap<string, number> = new Map([
   ["base", 0],
-  ["transport", 1],
-  ["framing", 1],
-  ["observe", 1],
-  ["socket", 2],
-  ["server", 3],
-  ["client", 3],
-  ["protocol", 3],
-  ["testing", 3],
+  ["telemetry", 1],
+  ["transport", 2],
+  ["framing", 2],
+  ["limits", 2],
+  ["tls", 3],
+  ["socket", 4],
+  ["server", 5],
+  ["client", 5],
+  ["protocol", 5],
+  ["observe", 6],
+  ["rooms", 6],
+  ["workers", 6],
+  ["testing", 6],
+  ["cli", 7],
 ]);
-const FACE_HEIGHT = 4;
+const FACE_HEIGHT = 6;
 
 /** Which file imports which, by paths relative to the project: `src/base/errors.ts`. Types and dynamic imports count. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
@@ -37,6 +46,23 @@ export function findViolations(graph: ImportGraph): string[] {
   }
   for (const circle of findCircles(graph)) found.push(`${circle.join(" -> ")} goes round`);
   return found;
+}
+
+// Methods of these names on other objects, and what stands in comments, are no use of a clock.
+const CLOCK_USES =
+  /(?<![\w.#"`])(?:performance\.(?:now|timeOrigin)|Date\.now|new Date\(\)|(?:set|clear)(?:Timeout|Interval|Immediate)\(|AbortSignal\.timeout|Deno\.(?:un)?refTimer)/;
+const CLOCK = "src/base/clock.ts";
+
+/** The lines of a file of the library that read a clock or set a timer by themselves, a sentence each. */
+export function findClockUses(file: string, text: string): string[] {
+  if (file === CLOCK) return [];
+  return text.split("\n").flatMap((line, index) => {
+    const code = line.replace(/^\s*(?:\/?\*).*|\/\/.*$/, "");
+    const use = CLOCK_USES.exec(code)?.[0];
+    // A declaration, such as the socket's own `setTimeout(timeoutMs: number)`, is none either.
+    if (use === undefined || /^\s*(?:override )?setTimeout\(\w+: /.test(code)) return [];
+    return [`${file}:${index + 1} uses ${use}; ask ${CLOCK}`];
+  });
 }
 
 function judge(file: string, imported: string): string | undefined {

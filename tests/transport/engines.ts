@@ -1,7 +1,7 @@
 /** Linked pairs of transports, in memory and over loopback, for the cases that hold for both. */
 
 import net from "node:net";
-import { NodeTlsClient, NodeTlsContext } from "../../src/transport/node_tls.ts";
+import { NodeTlsClient, NodeTlsContext } from "../../src/tls/node_tls.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 

@@ -4,12 +4,13 @@
  * knows node:tls.
  */
 
+import { wallTime } from "../base/clock.ts";
 import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import type { SecureContext, Server, TLSSocket } from "node:tls";
 import { asError, TcpError } from "../base/errors.ts";
 import { faultOf, judgeClient, type Leaf, SESSION_UNVERIFIED, VerifiedLeaves } from "./client_verdict.ts";
-import { codeOf } from "./error_codes.ts";
+import { codeOf } from "../transport/error_codes.ts";
 import { type CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
 import {
   type Authorities,
@@ -22,7 +23,7 @@ import {
 import { checkCertificate, type ClientTlsOptions, type TlsCertificate, type TlsOptions } from "./tls_options.ts";
 import { findCertificate } from "./tls_servername.ts";
 import { TlsTransport } from "./tls_transport.ts";
-import type { CipherInfo, PeerCertificate, Transport, TransportSecurity } from "./transport.ts";
+import type { CipherInfo, PeerCertificate, Transport, TransportSecurity } from "../transport/transport.ts";
 
 // Loaded when first asked for: programs without TLS do without its start-up time and memory.
 const nodeTls = () => process.getBuiltinModule("node:tls");
@@ -134,7 +135,7 @@ export class NodeTlsContext {
       },
       this.#verified,
       this.#authorities?.fingerprints ?? new Set(),
-      Date.now(),
+      wallTime(),
     );
     return { authorized: error === undefined, error };
   }
@@ -369,7 +370,7 @@ function leafOf(stream: TLSSocket): Leaf | undefined {
 /** The engine calls most of what is wrong with a certificate by one name; its dates say more. */
 function preciseCode(code: string, stream: TLSSocket): string {
   const leaf = code === "UNABLE_TO_VERIFY_LEAF_SIGNATURE" ? leafOf(stream) : undefined;
-  return leaf === undefined ? code : faultOf(leaf, Date.now()) ?? code;
+  return leaf === undefined ? code : faultOf(leaf, wallTime()) ?? code;
 }
 
 function refusal(code: string): TcpError {

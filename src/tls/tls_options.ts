@@ -1,7 +1,7 @@
 /** What users say of TLS: the option types, and the checks that need no key material. */
 
 import { checkBoolean, checkFunction, checkKeys, checkString, invalid } from "../base/check.ts";
-import type { PeerCertificate } from "./transport.ts";
+import type { PeerCertificate } from "../transport/transport.ts";
 
 /** PEM text, as a string or as the bytes of a file, or several such pieces. */
 export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];

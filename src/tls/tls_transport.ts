@@ -2,7 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
-import type { Transport, TransportSecurity } from "./transport.ts";
+import type { Transport, TransportSecurity } from "../transport/transport.ts";
 
 /** Plaintext that waits for a read; with this much of it nothing more is read below. */
 const HIGH_WATER_BYTES = 65_536;

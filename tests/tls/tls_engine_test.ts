@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { chooseTlsEngine, type TlsNeeds } from "../../src/transport/tls_engine.ts";
+import { chooseTlsEngine, type TlsNeeds } from "../../src/tls/tls_engine.ts";
 
 const pair = { cert: "", key: "" };
 const server = { side: "server", tls: pair, noDelay: false, unix: false, deadline: false } as const;

@@ -8,7 +8,7 @@
  */
 
 import { TcpError } from "../base/errors.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport } from "../transport/transport.ts";
 
 /** Whoever secures or has secured the connection. */
 export interface CarrierOwner {

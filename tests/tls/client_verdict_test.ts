@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type Handshake, judgeClient, type Leaf, VerifiedLeaves } from "../../src/transport/client_verdict.ts";
+import { type Handshake, judgeClient, type Leaf, VerifiedLeaves } from "../../src/tls/client_verdict.ts";
 
 const DAY_MS = 86_400_000;
 const NOW = 1_000 * DAY_MS;

@@ -1,11 +1,11 @@
 /** The engine `"deno"`: the runtime's own TLS, which says less of a connection and takes fewer options. */
 
 import { TcpError } from "../base/errors.ts";
-import { codeOf, systemError } from "./error_codes.ts";
-import type { Listener, ListenTarget } from "./listen.ts";
+import { codeOf, systemError } from "../transport/error_codes.ts";
+import type { Listener, ListenTarget } from "../transport/listen.ts";
 import { type Authorities, readAuthorities, readKeyPair } from "./tls_material.ts";
 import type { ClientTlsOptions, TlsOptions } from "./tls_options.ts";
-import type { Transport, TransportSecurity } from "./transport.ts";
+import type { Transport, TransportSecurity } from "../transport/transport.ts";
 
 /** A server's side. The listener's connections are not secured before {@link DenoTlsServer.secure}. */
 export class DenoTlsServer {

@@ -1,11 +1,11 @@
 /** The engines behind one face each for servers and clients; {@link chooseTlsEngine} says which. */
 
 import { DenoTlsClient, DenoTlsServer } from "./deno_tls.ts";
-import { listen, type Listener, type ListenTarget } from "./listen.ts";
+import { listen, type Listener, type ListenTarget } from "../transport/listen.ts";
 import { NodeTlsClient, NodeTlsContext } from "./node_tls.ts";
 import { chooseTlsEngine } from "./tls_engine.ts";
 import { checkClientTlsOptions, checkTlsOptions, type ClientTlsOptions, type TlsOptions } from "./tls_options.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport } from "../transport/transport.ts";
 
 /** TLS of a server: it opens the listener, too, because one engine needs one of its own. */
 export interface ServerTls {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { CLOSE_REASONS, type CloseReason } from "../../src/observe/close_receipt.ts";
+import { CLOSE_REASONS, type CloseReason } from "../../src/telemetry/close_receipt.ts";
 
 // A record must name every member of the union, so this list cannot fall behind the type.
 const EVERY_REASON: Record<CloseReason, true> = {

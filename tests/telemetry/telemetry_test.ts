@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer } from "../../mod.ts";
-import { tell } from "../../src/observe/telemetry.ts";
+import { tell } from "../../src/telemetry/telemetry.ts";
 
 /** What is published on the channel while `run` runs. */
 function listen(run: () => void): unknown[] {

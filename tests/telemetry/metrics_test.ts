@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { CLOSE_REASONS } from "../../src/observe/close_receipt.ts";
-import { Counters } from "../../src/observe/metrics.ts";
+import { CLOSE_REASONS } from "../../src/telemetry/close_receipt.ts";
+import { Counters } from "../../src/telemetry/metrics.ts";
 
 function unit(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });

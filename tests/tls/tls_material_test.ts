@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
-import { isForClients, readAuthorities, readKeyPair } from "../../src/transport/tls_material.ts";
+import { isForClients, readAuthorities, readKeyPair } from "../../src/tls/tls_material.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { X509Certificate } from "node:crypto";
 
