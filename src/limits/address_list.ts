@@ -1,0 +1,92 @@
+/**
+ * Lists of address ranges. Ours and not `node:net`'s BlockList, which asks one range after the other (17 microseconds for
+ * 100 of them on Deno 2.9, against less than one here, however many there are) and takes ranges with bits behind their
+ * mask for what they do not say.
+ */
+
+import { show } from "../base/check.ts";
+import { formatIpv4, mappedIpv4, parseIpv4, parseIpv6 } from "../base/ip_address.ts";
+import { withoutZone } from "./address_key.ts";
+
+interface Range {
+  readonly groups: readonly number[];
+  readonly bits: number;
+}
+
+// IPv4 stands among the IPv6 addresses where RFC 4291 maps it, so that one list serves for both.
+const MAPPED_BITS = 96;
+
+/** Addresses and ranges, asked in a time that grows with the different lengths of the masks only. */
+export class AddressList {
+  // By length of the mask: the ranges of that length, by their masked groups.
+  readonly #ranges = new Map<number, Set<string>>();
+
+  /** Throws a TypeError or RangeError that names `option` for an entry that is no address and no range. */
+  constructor(option: string, entries: readonly string[]) {
+    for (const [index, entry] of entries.entries()) {
+      const { groups, bits } = readRange(`${option}[${index}]`, entry);
+      let ranges = this.#ranges.get(bits);
+      if (ranges === undefined) this.#ranges.set(bits, ranges = new Set());
+      ranges.add(masked(groups, bits));
+    }
+  }
+
+  /** Whether one of the ranges has that address; IPv4 mapped into IPv6 is IPv4. */
+  has(address: string): boolean {
+    const groups = groupsOf(withoutZone(address));
+    if (groups === undefined) return false;
+    for (const [bits, ranges] of this.#ranges) {
+      if (ranges.has(masked(groups, bits))) return true;
+    }
+    return false;
+  }
+}
+
+function readRange(name: string, entry: unknown): Range {
+  const wrong = () =>
+    new TypeError(
+      `Option "${name}" must be an address or a range such as "192.0.2.7", "10.0.0.0/8" or "2001:db8::/32"; it is ${
+        show(entry)
+      }`,
+    );
+  if (typeof entry !== "string") throw wrong();
+  const [, address = "", length] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
+  const groups = groupsOf(address);
+  if (groups === undefined || /^0\d/.test(length ?? "")) throw wrong();
+  const most = address.includes(":") ? 128 : 32;
+  const said = length === undefined ? most : Number(length);
+  if (said > most) {
+    throw new RangeError(`Option "${name}" must have a mask of 0 to ${most} bits; it is ${show(entry)}`);
+  }
+  const bits = most === 32 ? said + MAPPED_BITS : said;
+  const network = maskedGroups(groups, bits);
+  if (network.some((group, index) => group !== groups[index])) {
+    throw new RangeError(
+      `Option "${name}" must have no bits behind its mask, as ${show(`${textOf(network, most)}/${said}`)}; it is ${
+        show(entry)
+      }`,
+    );
+  }
+  return { groups, bits };
+}
+
+function groupsOf(address: string): number[] | undefined {
+  const ipv4 = parseIpv4(address);
+  return ipv4 === undefined ? parseIpv6(address) : [0, 0, 0, 0, 0, 0xffff, ipv4 >>> 16, ipv4 & 0xffff];
+}
+
+function maskedGroups(groups: readonly number[], bits: number): number[] {
+  return groups.map((group, index) => {
+    const kept = Math.min(16, Math.max(0, bits - index * 16));
+    return group & (0xffff << (16 - kept)) & 0xffff;
+  });
+}
+
+function masked(groups: readonly number[], bits: number): string {
+  return String.fromCharCode(...maskedGroups(groups, bits));
+}
+
+function textOf(groups: readonly number[], most: number): string {
+  const ipv4 = most === 32 ? mappedIpv4(groups) : undefined;
+  return ipv4 === undefined ? groups.map((group) => group.toString(16)).join(":") : formatIpv4(ipv4);
+}

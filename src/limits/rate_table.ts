@@ -1,0 +1,66 @@
+/**
+ * How often each address may do something in a second: GCRA, the leaky bucket as a meter, which needs one number per
+ * address: when its last permitted act would have been due, had it kept to the rate.
+ *
+ * The numbers stand in two generations. A number that was not touched for as long as a burst lasts says nothing any more,
+ * so the older generation is dropped as a whole; so is it where there are too many addresses. Nothing is ever searched.
+ */
+
+/** The most addresses that are remembered. */
+export const MAX_RATED_ADDRESSES = 65_536;
+
+/** See the module's comment. */
+export class RateTable {
+  #intervalMs: number;
+  #burstMs: number;
+  readonly #max: number;
+  #young = new Map<string, number>();
+  #old = new Map<string, number>();
+  #youngSince = -Infinity;
+
+  /** `perSecond` acts a second and address, as many of them at once (at least one). */
+  constructor(perSecond: number, maxAddresses: number = MAX_RATED_ADDRESSES) {
+    this.#intervalMs = 1_000 / perSecond;
+    this.#burstMs = Math.max(1_000, this.#intervalMs);
+    this.#max = maxAddresses;
+  }
+
+  /** Another rate from now on; what was done counts on. */
+  set perSecond(perSecond: number) {
+    this.#intervalMs = 1_000 / perSecond;
+    this.#burstMs = Math.max(this.#burstMs, this.#intervalMs); // what is remembered may still count for that long
+  }
+
+  /** Whether it may be done at `now` (milliseconds); then it counts. A refused attempt does not. */
+  take(key: string, now: number): boolean {
+    this.#age(now);
+    const due = Math.max(this.#young.get(key) ?? this.#old.get(key) ?? 0, now) + this.#intervalMs;
+    // A thousandth of a millisecond for what floating point loses.
+    if (due - now > Math.max(1_000, this.#intervalMs) + 0.001) return false;
+    if (this.#young.size >= this.#max / 2 && !this.#young.has(key)) this.#turn(now);
+    this.#young.set(key, due);
+    return true;
+  }
+
+  /** How many addresses are remembered at `now`. */
+  size(now: number): number {
+    this.#age(now);
+    let both = this.#young.size;
+    for (const key of this.#old.keys()) if (!this.#young.has(key)) both++;
+    return both;
+  }
+
+  #age(now: number): void {
+    const age = now - this.#youngSince;
+    if (age < this.#burstMs) return;
+    this.#turn(now);
+    // Nobody came for two spans.
+    if (age >= 2 * this.#burstMs) this.#old = new Map();
+  }
+
+  #turn(now: number): void {
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#youngSince = now;
+  }
+}
