@@ -29,7 +29,8 @@ export interface JsonOptions<In = unknown, Out = In> extends JsonValueOptions<In
  * not valid is a `MessageError` (`ERR_MESSAGE_INVALID`) and the stream goes on behind it.
  *
  * What JSON cannot say (`undefined`, a function, a cycle, a BigInt) is refused with a TypeError before a byte is sent.
- * Text is UTF-8 (RFC 8259); bytes that are not are read as U+FFFD. A `__proto__` in a message is a property like any other.
+ * Text is UTF-8 (RFC 8259); bytes that are not are read as U+FFFD. A byte order mark in front of the first text of a
+ * stream is ignored, elsewhere it is no JSON. A `__proto__` in a message is a property like any other.
  *
  * @throws {TypeError | RangeError} For options that are unknown or out of range.
  *
@@ -45,8 +46,8 @@ export interface JsonOptions<In = unknown, Out = In> extends JsonValueOptions<In
  * ```
  */
 export function json<In, Out>(options: JsonOptions<In, Out> & { schema: StandardSchema<In, Out> }): Codec<In, Out>;
-/** Without a schema the type is whatever the caller says it is. */
-export function json<T = unknown>(options?: Omit<JsonOptions, "schema">): Codec<T>;
+/** Without a schema the types are whatever the caller says they are: one, or what is sent and what is received. */
+export function json<In = unknown, Out = In>(options?: Omit<JsonOptions, "schema">): Codec<In, Out>;
 export function json<In, Out>(options: JsonOptions<In, Out> = {}): Codec<In, Out> {
   checkKeys("options", options, ["framing", ...JSON_VALUE_KEYS]);
   const { framing = lengthPrefixed() } = options;
@@ -58,6 +59,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 // Texts shorter than this are cut out of the text of their whole chunk: one call to the runtime for all of them.
 const SMALL_TEXT_BYTES = 128;
+const BYTE_ORDER_MARK = 0xfeff;
 
 class JsonCodec<In, Out> implements Codec<In, Out> {
   readonly #framing: Codec<Uint8Array>;
@@ -99,6 +101,8 @@ export class JsonDecoder<Out> implements FrameDecoder<Out> {
   #chunk = NO_CHUNK;
   #text = "";
   #looked = false;
+  // Neither the first text of the stream nor a byte order mark has come yet.
+  #isFirst = true;
 
   /** `hasWindows`: the frames of `framing` are untouched windows on the chunks. */
   constructor(framing: FrameDecoder<Uint8Array>, reader: JsonText<Out>, hasWindows: boolean, skipsBlank: boolean) {
@@ -127,8 +131,14 @@ export class JsonDecoder<Out> implements FrameDecoder<Out> {
         this.#forgetChunk();
         return undefined;
       }
-      const text = this.#textOf(frame);
-      if (!this.#skipsBlank || !isBlank(text)) return this.#reader.read(text, frame.length);
+      let text = this.#textOf(frame);
+      if (this.#isFirst && text.charCodeAt(0) === BYTE_ORDER_MARK) {
+        this.#isFirst = false;
+        text = text.substring(1);
+      }
+      if (this.#skipsBlank && isBlank(text)) continue;
+      this.#isFirst = false;
+      return this.#reader.read(text, frame.length);
     }
   }
 
@@ -136,6 +146,7 @@ export class JsonDecoder<Out> implements FrameDecoder<Out> {
     try {
       return this.#framing.next();
     } catch (error) {
+      this.#isFirst = false;
       if (!(error instanceof MessageError)) this.#forgetChunk(); // there will be no more
       throw error;
     }
@@ -147,6 +158,7 @@ export class JsonDecoder<Out> implements FrameDecoder<Out> {
 
   takeRest(): Uint8Array {
     this.#forgetChunk();
+    this.#isFirst = true;
     return this.#framing.takeRest();
   }
 

@@ -36,7 +36,7 @@ export class LineDecoder extends QueuedDecoder<Uint8Array> {
         queue.skip(end + 1);
         continue;
       }
-      const lineBytes = end > 0 && this.#byteAt(end - 1) === CR ? end - 1 : end;
+      const lineBytes = end > 0 && queue.byteAt(end - 1) === CR ? end - 1 : end;
       if (lineBytes > this.#maxFrameBytes) {
         queue.skip(end + 1);
         throw this.#overlong();
@@ -63,7 +63,7 @@ export class LineDecoder extends QueuedDecoder<Uint8Array> {
     const { queue } = this;
     const { length } = queue;
     // One byte more may be there as long as it may be the CR of the end.
-    const limit = this.#maxFrameBytes + (!this.#ended && length > 0 && this.#byteAt(length - 1) === CR ? 1 : 0);
+    const limit = this.#maxFrameBytes + (!this.#ended && length > 0 && queue.byteAt(length - 1) === CR ? 1 : 0);
     if (this.#skipping || length > limit) {
       queue.clear();
       this.#searched = 0;
@@ -81,22 +81,9 @@ export class LineDecoder extends QueuedDecoder<Uint8Array> {
 
   /** How many bytes stand in front of the next LF, -1 if there is none. */
   #findEnd(): number {
-    const { queue } = this;
-    const { stashed, at, chunk } = queue;
-    if (this.#searched < stashed) {
-      const found = queue.stashBytes.indexOf(LF, this.#searched);
-      if (found >= 0) return found;
-      this.#searched = stashed;
-    }
-    const found = chunk.indexOf(LF, at + this.#searched - stashed);
-    if (found >= 0) return stashed + found - at;
-    this.#searched = queue.length;
-    return -1;
-  }
-
-  #byteAt(i: number): number | undefined {
-    const { stashed, stashBytes, chunk, at } = this.queue;
-    return i < stashed ? stashBytes[i] : chunk[at + i - stashed];
+    const found = this.queue.indexOf(LF, this.#searched);
+    if (found < 0) this.#searched = this.queue.length;
+    return found;
   }
 
   #overlong(): MessageError {

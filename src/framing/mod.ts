@@ -4,6 +4,7 @@
  * @module
  */
 
+export { ByteQueue } from "../base/byte_queue.ts";
 export { FrameError, type FrameErrorInit, MessageError, TcpError, type TcpErrorInit } from "../base/errors.ts";
 export type { ByteSink } from "./byte_sink.ts";
 export type { Codec, FrameDecoder } from "./codec.ts";

@@ -28,7 +28,8 @@ export interface NdjsonOptions<In = unknown, Out = In> extends JsonValueOptions<
 
 /**
  * One JSON value a line. LF and CRLF end a line, a last line without an end counts, blank lines say nothing. A line that
- * is no JSON, too deep or not valid is a `MessageError` (`ERR_MESSAGE_INVALID`) and the stream goes on behind it.
+ * is no JSON, too deep or not valid is a `MessageError` (`ERR_MESSAGE_INVALID`) and the stream goes on behind it. A byte
+ * order mark in front of the first value is ignored, elsewhere it is no JSON.
  *
  * @throws {TypeError | RangeError} For options that are unknown or out of range.
  *
@@ -42,8 +43,8 @@ export interface NdjsonOptions<In = unknown, Out = In> extends JsonValueOptions<
  * ```
  */
 export function ndjson<In, Out>(options: NdjsonOptions<In, Out> & { schema: StandardSchema<In, Out> }): Codec<In, Out>;
-/** Without a schema the type is whatever the caller says it is. */
-export function ndjson<T = unknown>(options?: Omit<NdjsonOptions, "schema">): Codec<T>;
+/** Without a schema the types are whatever the caller says they are: one, or what is sent and what is received. */
+export function ndjson<In = unknown, Out = In>(options?: Omit<NdjsonOptions, "schema">): Codec<In, Out>;
 export function ndjson<In, Out>(options: NdjsonOptions<In, Out> = {}): Codec<In, Out> {
   checkKeys("options", options, ["maxFrameBytes", ...JSON_VALUE_KEYS]);
   const maxFrameBytes = checkBound("maxFrameBytes", options.maxFrameBytes, DEFAULT_MAX_FRAME_BYTES, 0);

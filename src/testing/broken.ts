@@ -6,17 +6,28 @@ import { FrameError, MessageError } from "../base/errors.ts";
 /** The law that every other one stands on. */
 export const TYPED_ERRORS = "errors are FrameErrors and MessageErrors";
 
+/** What was done with a decoder: a chunk that was pushed, or in words what else was called. */
+export type Step = Uint8Array | string;
+
 /** A broken law; the message says what was seen. */
 export class Broken extends Error {
   readonly law: string;
   /** What was pushed, one after the other. */
   readonly chunks: readonly Uint8Array[];
+  /** The same with the calls in between. */
+  readonly steps: readonly Step[];
 
-  constructor(law: string, what: string, chunks: readonly Uint8Array[] = []) {
+  constructor(law: string, what: string, chunks: readonly Uint8Array[] = [], steps: readonly Step[] = chunks) {
     super(what);
     this.law = law;
     this.chunks = chunks;
+    this.steps = steps;
   }
+}
+
+/** Steps for people, in a line. */
+export function showSteps(steps: readonly Step[]): string {
+  return steps.map((step) => typeof step === "string" ? step : show(step)).join(" | ");
 }
 
 /** Bytes for people: all of few, the ends of many. */
@@ -47,19 +58,24 @@ const LONGEST_LEFT_OUT = 8;
 /** Chunks of bytes, the beginning of a decoder's life. */
 type Chunks = readonly Uint8Array[];
 
+/** Looks at what becomes of chunks, and writes into `steps` what it does with them. */
+export type Check = (chunks: Chunks, steps: Step[]) => void;
+
 /**
  * Runs a check on chunks. If it breaks, throws what it finds with as few of them as still break it when joined, and, where
  * bytes may be left out, with as few bytes.
  */
-export function attempt(law: string, check: (chunks: Chunks) => void, chunks: Chunks, leavesOut = false): void {
-  let broken = brokenBy(law, () => check(chunks));
+export function attempt(law: string, check: Check, chunks: Chunks, leavesOut = false): void {
+  let steps: Step[] = [];
+  let broken = brokenBy(law, () => check(chunks, steps));
   if (broken === undefined) return;
   let shown = chunks;
   let tries = 0;
   const takes = (fewer: Chunks): boolean => {
-    const still = tries++ < MOST_TRIES ? brokenBy(law, () => check(fewer)) : undefined;
+    const tried: Step[] = [];
+    const still = tries++ < MOST_TRIES ? brokenBy(law, () => check(fewer, tried)) : undefined;
     if (still === undefined || still.law !== broken?.law) return false;
-    [broken, shown] = [still, fewer];
+    [broken, shown, steps] = [still, fewer, tried];
     return true;
   };
   // Many neighbours at once at first, then half as many each time round.
@@ -76,5 +92,5 @@ export function attempt(law: string, check: (chunks: Chunks) => void, chunks: Ch
       }
     }
   }
-  throw new Broken(broken.law, broken.message, shown);
+  throw new Broken(broken.law, broken.message, shown, steps);
 }

@@ -2,7 +2,7 @@
 
 import { concat, equals } from "@std/bytes";
 import type { Codec } from "../framing/codec.ts";
-import { attempt, Broken, show } from "./broken.ts";
+import { attempt, Broken, type Check, show } from "./broken.ts";
 import { checkDead, compare, drain, type Expected, type Outcome, runChunks, take, windowsOn } from "./codec_run.ts";
 import { everyByte, placesIn, randomCuts, waysToCut } from "./cuts.ts";
 import { damage } from "./damage.ts";
@@ -32,8 +32,8 @@ export function checkCuts(one: CodecCase): void {
     : "the messages are those that were sent, however the bytes are cut";
   const wire = wireOf(one);
   const expected = expectedOf(one.frames);
-  const check = (chunks: readonly Uint8Array[]): void => {
-    const { outcomes, failure } = runChunks(one.codec, chunks, one.maxBufferedBytes);
+  const check: Check = (chunks, steps) => {
+    const { outcomes, failure } = runChunks(one.codec, chunks, one.maxBufferedBytes, steps);
     compare(law, outcomes, expected);
     if (failure !== undefined) throw failure;
   };
@@ -44,15 +44,17 @@ export function checkCuts(one: CodecCase): void {
 export function checkApart(one: CodecCase): void {
   const law = "the decoders of a codec know nothing of each other";
   const wire = wireOf(one);
-  const check = (chunks: readonly Uint8Array[]): void => {
+  const check: Check = (chunks, steps) => {
     const both = [one.codec.decoder(), one.codec.decoder()].map((decoder) => ({ decoder, outcomes: [] as Outcome[] }));
     for (const chunk of windowsOn(chunks)) {
+      steps.push(chunk);
       for (const { decoder, outcomes } of both) {
         decoder.push(chunk);
         drain(decoder, outcomes, wire.length);
       }
     }
-    for (const { decoder, outcomes } of both) {
+    for (const [i, { decoder, outcomes }] of both.entries()) {
+      steps.push(`end() of decoder ${i + 1}`);
       decoder.end();
       drain(decoder, outcomes, wire.length);
       compare(law, outcomes, expectedOf(one.frames));
@@ -68,8 +70,8 @@ export function checkEnds(one: CodecCase): void {
   const ends = endsOf(one);
   for (const place of placesIn(wire, ends, one.seed)) {
     const whole = expectedOf(one.frames.filter((_, i) => (ends[i] ?? 0) <= place));
-    const check = (chunks: readonly Uint8Array[]): void => {
-      const run = runChunks(one.codec, chunks, one.maxBufferedBytes);
+    const check: Check = (chunks, steps) => {
+      const run = runChunks(one.codec, chunks, one.maxBufferedBytes, steps);
       compare(law, run.outcomes.slice(0, whole.length), whole);
       checkDead(run);
     };
@@ -86,10 +88,11 @@ export function checkRest(one: CodecCase): void {
   const wire = wireOf(one);
   const expected = expectedOf(one.frames);
   const tryTo = (chunks: readonly Uint8Array[], taken: number, behind: Uint8Array = NOTHING): void =>
-    attempt(law, (chunks) => {
+    attempt(law, (chunks, steps) => {
       const decoder = one.codec.decoder();
       const outcomes: Outcome[] = [];
       for (const [i, chunk] of windowsOn(chunks).entries()) {
+        steps.push(chunk);
         decoder.push(chunk);
         if (i < chunks.length - 1) drain(decoder, outcomes, wire.length);
       }
@@ -97,6 +100,7 @@ export function checkRest(one: CodecCase): void {
         const outcome = take(decoder);
         if (outcome !== undefined) outcomes.push(outcome);
       }
+      steps.push(`takeRest() after ${outcomes.length} ${outcomes.length === 1 ? "result" : "results"}`);
       const { bufferedBytes } = decoder;
       const rest = new Uint8Array(decoder.takeRest());
       const pushed = concat(chunks);
@@ -109,11 +113,16 @@ export function checkRest(one: CodecCase): void {
           `it gave ${rest.length} bytes; bufferedBytes was ${bufferedBytes} and is ${decoder.bufferedBytes}`,
         );
       }
-      compare(law, [...outcomes, ...runChunks(one.codec, [rest, behind]).outcomes], expected);
+      const handedOver = steps.length;
+      steps.push("on a new decoder");
+      compare(law, [...outcomes, ...runChunks(one.codec, [rest, behind], Infinity, steps).outcomes], expected);
+      steps.length = handedOver;
       for (const chunk of windowsOn([rest, behind])) {
+        steps.push(chunk);
         decoder.push(chunk);
         drain(decoder, outcomes, wire.length);
       }
+      steps.push("end()");
       decoder.end();
       drain(decoder, outcomes, wire.length);
       compare("after takeRest() a decoder is as new", outcomes, expected);
@@ -143,10 +152,11 @@ const DAMAGED_COPIES = 16;
 export function checkDamage(inputs: readonly CodecCase[]): void {
   const law = "what damaged bytes are does not depend on how they are cut";
   for (const [{ codec }, chunks] of damaged(inputs)) {
-    const check = (chunks: readonly Uint8Array[]): void => {
-      const whole = runChunks(codec, [concat(chunks)]);
+    const check: Check = (chunks, steps) => {
+      const whole = runChunks(codec, [concat(chunks)], Infinity, steps);
       checkDead(whole);
-      const run = runChunks(codec, chunks);
+      steps.length = 0;
+      const run = runChunks(codec, chunks, Infinity, steps);
       compare(law, run.outcomes, whole.outcomes);
       const [code, wanted] = [run, whole].map(({ failure }) => failure?.code ?? "no error");
       if (code !== wanted) throw new Broken(law, `it ended with ${code}; it should be ${wanted}`);

@@ -1,9 +1,9 @@
 /** One decoder over one input, written down. */
 
-import { equal } from "@std/assert";
 import { FrameError, MessageError } from "../base/errors.ts";
 import type { Codec, FrameDecoder } from "../framing/codec.ts";
-import { Broken, show } from "./broken.ts";
+import { Broken, show, type Step } from "./broken.ts";
+import { equalMessages, withoutStacks } from "./equal_messages.ts";
 
 /** What one `next()` gave. */
 export type Outcome = { readonly message: unknown } | { readonly invalid: MessageError };
@@ -21,12 +21,13 @@ export interface Run {
 
 /**
  * Pushes the chunks, takes all there is after each, and ends. Checks on the way that no more than `maxBufferedBytes` and
- * a chunk is held, and that nothing is lost in silence.
+ * a chunk is held, and that nothing is lost in silence. Writes into `steps` what it does.
  */
 export function runChunks(
   codec: Pick<Codec<never, unknown>, "decoder">,
   chunks: readonly Uint8Array[],
   maxBufferedBytes = Infinity,
+  steps: Step[] = [],
 ): Run {
   const decoder = codec.decoder();
   const outcomes: Outcome[] = [];
@@ -34,12 +35,14 @@ export function runChunks(
   let beforeEnd: number | undefined;
   try {
     for (const chunk of windowsOn(chunks)) {
+      steps.push(chunk);
       decoder.push(chunk);
       pushed += chunk.length;
       drain(decoder, outcomes, pushed);
       checkHeld(decoder, Math.min(pushed, maxBufferedBytes + chunk.length), pushed);
     }
     beforeEnd = outcomes.length;
+    steps.push("end()");
     decoder.end();
     drain(decoder, outcomes, pushed);
   } catch (failure) {
@@ -149,7 +152,7 @@ export function compare(law: string, outcomes: readonly Outcome[], expected: rea
 
 function agree(got: Outcome, wanted: Expected): boolean {
   if ("invalid" in got || "invalid" in wanted) return "invalid" in got && "invalid" in wanted;
-  return equal(got.message, wanted.message);
+  return equalMessages(got.message, wanted.message);
 }
 
 function inWords(outcome: Expected | undefined): string {
@@ -160,6 +163,6 @@ function inWords(outcome: Expected | undefined): string {
   const { message } = outcome;
   const text = message instanceof Uint8Array
     ? `${message.constructor.name} of ${show(message)}`
-    : Deno.inspect(message);
+    : Deno.inspect(withoutStacks(message));
   return text.length > 400 ? `${text.slice(0, 400)}...` : text;
 }

@@ -22,7 +22,7 @@ export function checkLimit(one: CodecCase, { maxFrameBytes, frame }: CaseLimit):
   const check = (law: string, bytes: number, judge: (run: Run) => void): void => {
     const wire = concat([frame(bytes), behind]);
     for (const chunks of [[wire], cutEvery(wire, pieceBytes)]) {
-      attempt(law, (chunks) => judge(runChunks(one.codec, chunks, one.maxBufferedBytes)), chunks);
+      attempt(law, (chunks, steps) => judge(runChunks(one.codec, chunks, one.maxBufferedBytes, steps)), chunks);
     }
   };
   const expected = runChunks(one.codec, [behind]).outcomes;

@@ -3,7 +3,7 @@
 import { equals } from "@std/bytes";
 import { checkInteger, checkKeys, invalid } from "../base/check.ts";
 import type { Codec } from "../framing/codec.ts";
-import { Broken, brokenBy, show } from "./broken.ts";
+import { Broken, brokenBy, show, showSteps } from "./broken.ts";
 import {
   type CaseFrame,
   checkApart,
@@ -18,7 +18,10 @@ import { checkLimit, checkWork } from "./limit_laws.ts";
 
 /** What {@link verifyCodec} tries a codec with. */
 export interface VerifyCodecOptions<In, Out = In> {
-  /** Messages to send, at least one. What is received must be equal to them. */
+  /**
+   * Messages to send, at least one. What is received must be equal to them, deeply; errors are if their class, message and
+   * own properties but the stack are.
+   */
   messages: readonly In[];
   /** What is received where that is not what was sent: what a schema makes of it, say. */
   received?: readonly Out[];
@@ -44,7 +47,10 @@ export interface VerifyCodecOptions<In, Out = In> {
   seed?: number;
 }
 
-/** A codec breaks a law. The message has the smallest input found, in hex, and how it was cut. */
+/**
+ * A codec breaks a law. The message has the smallest input found, in hex, how it was cut, and where in it `takeRest()` and
+ * `end()` were called.
+ */
 export class CodecLawError extends Error {
   /** Which law. */
   readonly law: string;
@@ -52,8 +58,13 @@ export class CodecLawError extends Error {
   readonly chunks: readonly Uint8Array[];
 
   /** `verifyCodec` makes it. */
-  constructor(law: string, what: string, chunks: readonly Uint8Array[]) {
-    super(`The codec breaks a law: ${law}\n  ${what}\n  pushed: ${chunks.map(show).join(" | ")}`);
+  constructor(
+    law: string,
+    what: string,
+    chunks: readonly Uint8Array[],
+    steps: readonly (Uint8Array | string)[] = chunks,
+  ) {
+    super(`The codec breaks a law: ${law}\n  ${what}\n  input: ${showSteps(steps)}`);
     this.name = "CodecLawError";
     this.law = law;
     this.chunks = chunks;
@@ -105,7 +116,7 @@ export function verifyCodec<In, Out = In>(codec: Codec<In, Out>, options: Verify
   try {
     verify(codec, options, seed);
   } catch (error) {
-    if (error instanceof Broken) throw new CodecLawError(error.law, error.message, error.chunks);
+    if (error instanceof Broken) throw new CodecLawError(error.law, error.message, error.chunks, error.steps);
     throw error;
   }
 }

@@ -176,3 +176,36 @@ unit("ByteQueue makes the last buffer no larger than needed", () => {
   assertEquals(queue.gather(100), true);
   assertEquals(queue.takeStash().buffer.byteLength, 100);
 });
+
+unit("ByteQueue.byteAt(), indexOf() and slice() read across stash and chunk and consume nothing", () => {
+  const text = counting(40);
+  for (let cut = 0; cut <= 40; cut++) {
+    for (const taken of [0, 3, cut]) {
+      const queue = new ByteQueue();
+      queue.push(text.slice(0, cut));
+      if (taken > cut) continue;
+      queue.take(taken);
+      queue.push(text.slice(cut));
+      const rest = text.subarray(taken);
+      assertEquals(Array.from(rest, (_, i) => queue.byteAt(i)), [...rest]);
+      for (let from = 0; from <= rest.length; from++) {
+        const found = Array.from({ length: 42 }, (_, byte) => queue.indexOf(byte, from));
+        assertEquals(found, Array.from({ length: 42 }, (_, byte) => rest.indexOf(byte, from)));
+        for (const to of [from, from + 1, rest.length].filter((to) => to <= rest.length)) {
+          const copy = queue.slice(from, to);
+          assertEquals(copy, rest.slice(from, to));
+          copy.fill(0xff); // nobody else's
+        }
+      }
+      assertEquals([queue.length, queue.indexOf(0xff)], [rest.length, -1]);
+      assertEquals(queue.takeAll(), rest.slice());
+    }
+  }
+});
+
+unit("ByteQueue.indexOf() looks at no byte in front of where it is told to begin", () => {
+  const queue = new ByteQueue();
+  queue.push(bytes(7, 7, 1));
+  queue.push(bytes(7, 2));
+  assertEquals([0, 1, 2, 3, 4, 5, 9].map((from) => queue.indexOf(7, from)), [0, 1, 3, 3, -1, -1, -1]);
+});

@@ -98,7 +98,6 @@ const STREAMS: [what: string, text: string, expected: Outcome[]][] = [
   ["bad lines in a row", "{\n}\r\n[\n1\n", [BAD, BAD, BAD, ...good(1)]],
   ["two values on a line", "1 2\n3\n", [BAD, ...good(3)]],
   ["a value on two lines", '{"a":\n1}\n2\n', [BAD, BAD, ...good(2)]],
-  ["a byte order mark", "\ufeff1\n2\n", [BAD, ...good(2)]],
   ["a bad line between blank ones", "\n{\n\n1\n", [BAD, ...good(1)]],
 ];
 

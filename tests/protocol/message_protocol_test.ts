@@ -47,6 +47,13 @@ each("gives the messages byte by byte and in every short cut", (linked) => {
   }
 });
 
+each("ignores a byte order mark in front of the first message of a connection, and of no other", (linked) => {
+  const { protocol, messages, errors } = feed(linked);
+  protocol.handleData(concat(frame('\ufeff{"a":"ë"}'), frame("1"), frame("\ufeff2"), frame("3")));
+  assertEquals(messages, [{ a: "ë" }, 1, 3]);
+  assertEquals(errors.map((error) => Reflect.get(error, "code")), ["ERR_MESSAGE_INVALID"]);
+});
+
 each("calls onMessage as a method, so that a subclass can override it", ({ socket }) => {
   class Chat extends MessageProtocol {
     readonly said: unknown[] = [];

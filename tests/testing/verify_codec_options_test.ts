@@ -144,7 +144,7 @@ Deno.test("verifyCodec finds what a newcomer's codec loses on the way", () => {
     message,
     "The codec breaks a law: the messages are those that were sent, however the bytes are cut\n" +
       "  result 0 is 0.3; it should be 0.25\n" +
-      "  pushed: 74 3d 30 2e 33 3b",
+      "  input: 74 3d 30 2e 33 3b | end()",
   );
 });
 

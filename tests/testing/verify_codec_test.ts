@@ -132,11 +132,11 @@ Deno.test("a CodecLawError says which law, what was seen and what was pushed", (
     message,
     "The codec breaks a law: the messages are those that were sent, however the bytes are cut\n" +
       "  result 0 is nothing; it should be Uint8Array of 07\n" +
-      "  pushed: 01 | 07",
+      "  input: 01 | 07 | end()",
   );
 });
 
 Deno.test("a CodecLawError shows the ends of what is long", () => {
   const late = SIZE_BREACHES.find(({ what }) => what.startsWith("looks"))!; // one of them
-  assertMatch(lawErrorOf(late).message, /pushed: cb( 00){31} \.\.\.( 00){8} \(202 bytes\) \| 00 \| 00 00$/);
+  assertMatch(lawErrorOf(late).message, /input: cb( 00){31} \.\.\.( 00){8} \(202 bytes\) \| 00$/);
 });

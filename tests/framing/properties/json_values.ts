@@ -23,7 +23,7 @@ export const NO_JSON: fc.Arbitrary<string> = fc.constantFrom(
   "{]",
   "01",
   "1 2",
-  "\ufeff1",
+  "\ufeff\ufeff1",
   "é",
 );
 
