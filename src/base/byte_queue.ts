@@ -148,7 +148,7 @@ export class ByteQueue {
   /** Bytes in front of `chunk` that belong to a frame begun in earlier chunks. */
   stashed = 0;
   /** The most that a frame may take, for decoders that have a limit: the stash grows no further where it need not. */
-  mostBytes = Infinity;
+  mostBytes: number = Infinity;
   #stash: Uint8Array = EMPTY;
   // Where in it the stashed bytes begin: what was taken from the front stays where it is.
   #from = 0;
