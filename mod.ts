@@ -52,6 +52,7 @@ export type { UpgradeOptions, UpgradeState } from "./src/socket/upgrade.ts";
 export { type ClientOptions, connect } from "./src/client/connect.ts";
 export type { CloseReason, CloseReceipt } from "./src/telemetry/close_receipt.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
+export type { VirtualNetwork } from "./src/transport/virtual_network.ts";
 export type { PipeTarget } from "./src/socket/pipe.ts";
 export type { RateDeadline, SocketDeadlines } from "./src/socket/deadline_options.ts";
 export type { SocketLimits, TcpOptions, TCPSocketOptions } from "./src/socket/settings.ts";

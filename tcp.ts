@@ -16,6 +16,7 @@ export { type ClientOptions, connect } from "./src/client/connect.ts";
 export type { CloseReason, CloseReceipt } from "./src/telemetry/close_receipt.ts";
 export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
+export type { VirtualNetwork } from "./src/transport/virtual_network.ts";
 export type { PipeTarget } from "./src/socket/pipe.ts";
 export type { RateDeadline, SocketDeadlines } from "./src/socket/deadline_options.ts";
 export type { SocketLimits, TcpOptions, TCPSocketOptions } from "./src/socket/settings.ts";

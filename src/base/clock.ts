@@ -3,8 +3,15 @@
  * time asks here; the runtime's own `performance`, `Date` and `setTimeout` are used nowhere else in `src`.
  */
 
-/** A timer that was started: for {@link stopTimer}. */
-export type Timer = unknown;
+import { setImmediate } from "node:timers";
+
+/** A timer that was started, for {@link stopTimer}: the runtime's own, or what another clock makes of it. */
+export type Timer = ReturnType<typeof setTimeout> | StoppableTimer | undefined;
+
+/** A timer of another clock. */
+export interface StoppableTimer {
+  stop(): void;
+}
 
 /** What tells time and waits. */
 export interface Clock {
@@ -16,8 +23,6 @@ export interface Clock {
   readonly origin: number;
   /** Calls back once, after that many milliseconds. A timer that does not keep the process alive is `background`. */
   start(callback: () => void, delayMs: number, background: boolean): Timer;
-  /** Forgets a timer. One that has called back is none of its business. */
-  stop(timer: Timer): void;
 }
 
 const SYSTEM: Clock = {
@@ -29,16 +34,19 @@ const SYSTEM: Clock = {
     if (background) Deno.unrefTimer(timer);
     return timer;
   },
-  stop: (timer) => clearTimeout(timer as number), // what `start` gave
 };
 
 let clock = SYSTEM;
 
-/** Takes another clock until the function it gives is called; for tests that turn time by hand. */
-export function useClock(other: Clock): () => void {
+/**
+ * Takes another clock, made of the one in use, until the function it gives is called; for tests that turn time by hand.
+ * What one began last has to end first.
+ */
+export function useClock<Other extends Clock>(make: (before: Clock) => Other): [clock: Other, stop: () => void] {
   const before = clock;
+  const other = make(before);
   clock = other;
-  return () => void (clock = before);
+  return [other, () => void (clock = before)];
 }
 
 /** Milliseconds since some moment, which never step back: for waits and deadlines. */
@@ -66,7 +74,13 @@ export function startBackgroundTimer(callback: () => void, delayMs: number): Tim
   return clock.start(callback, delayMs, true);
 }
 
-/** Forgets a timer; one that has called back, or none at all, is nothing to do. */
+/** Forgets a timer, whichever clock has started it; one that has called back, or none at all, is nothing to do. */
 export function stopTimer(timer: Timer): void {
-  if (timer !== undefined) clock.stop(timer);
+  if (typeof timer === "object" && "stop" in timer) timer.stop();
+  else clearTimeout(timer);
+}
+
+/** Resolves when everything that waits in this turn of the event loop has run, whatever clock is in use. */
+export function turnOver(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }

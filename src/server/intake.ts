@@ -31,8 +31,10 @@ export class Intake {
 
   /** Binds; failures of the system are thrown as a `TcpError`. */
   listen(): Listener {
-    const { path, hostname, port, backlog, reusePort } = this.#options;
-    return (this.#tls?.listen ?? listen)(path === undefined ? { hostname, port, backlog, reusePort } : { path });
+    const { path, hostname, port, backlog, reusePort, network } = this.#options;
+    return (network?.listen ?? this.#tls?.listen ?? listen)(
+      path === undefined ? { hostname, port, backlog, reusePort } : { path },
+    );
   }
 
   /** The connections of that listener, as they are or after what comes first. */

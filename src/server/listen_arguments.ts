@@ -1,6 +1,7 @@
 /** The forms of `listen`: read, checked, turned into server options. */
 
 import { checkFunction, checkKeys, checkPort, invalid } from "../base/check.ts";
+import type { VirtualNetwork } from "../transport/virtual_network.ts";
 import type { ServerOptions } from "./options.ts";
 
 /** Where to listen, as an object. */
@@ -15,6 +16,8 @@ export interface ListenOptions {
   backlog?: number;
   /** A unix socket instead of a port. */
   path?: string;
+  /** Listens in a network in memory, made by `createNetwork` of `@verb/tcp/testing`, instead of the system's. */
+  network?: VirtualNetwork;
 }
 
 /** Reads `listen(port?, hostname?, backlog?, callback?)`, `listen(path, callback?)` and `listen(options, callback?)`. */
@@ -49,8 +52,8 @@ function readTarget([first, ...more]: unknown[]): ServerOptions {
 }
 
 function readObject(given: ListenOptions): ServerOptions {
-  checkKeys("options", given, ["port", "hostname", "host", "backlog", "path"]);
-  const { host, hostname, path, port, backlog } = given;
+  checkKeys("options", given, ["port", "hostname", "host", "backlog", "path", "network"]);
+  const { host, hostname, path, port, backlog, network } = given;
   if (host !== undefined && hostname !== undefined && host !== hostname) {
     throw new TypeError(`Options "host" and "hostname" must not differ; they are "${host}" and "${hostname}"`);
   }
@@ -63,5 +66,6 @@ function readObject(given: ListenOptions): ServerOptions {
     ...(port === undefined ? {} : { port: checkPort(port) }),
     ...(name === undefined ? {} : { hostname: name }),
     ...(backlog === undefined ? {} : { backlog }),
+    ...(network === undefined ? {} : { network }),
   };
 }

@@ -21,6 +21,7 @@ import {
   type TcpOptions,
 } from "../socket/settings.ts";
 import { canReusePort } from "../transport/listen.ts";
+import { doorsOf, type NetworkDoors, type VirtualNetwork } from "../transport/virtual_network.ts";
 import { chooseTlsEngine } from "../tls/tls_engine.ts";
 import { checkTlsOptions, TLS_KEYS, type TlsOptions } from "../tls/tls_options.ts";
 
@@ -83,6 +84,8 @@ export interface ServerOptions {
    * @default {false}
    */
   reusePort?: boolean;
+  /** Listens in a network in memory, made by `createNetwork` of `@verb/tcp/testing`, instead of the system's. */
+  network?: VirtualNetwork;
   /** How the connections behave. */
   tcp?: TcpOptions;
   /** How much the server and each socket may hold. */
@@ -112,6 +115,8 @@ export interface ResolvedServerOptions {
   readonly backlog: number;
   readonly path: string | undefined;
   readonly reusePort: boolean;
+  /** Undefined: the system's. */
+  readonly network: NetworkDoors | undefined;
   readonly maxConnections: number;
   readonly dropWhenFull: boolean;
   readonly maxHandshakes: number;
@@ -122,7 +127,19 @@ export interface ResolvedServerOptions {
   readonly tls: TlsOptions | undefined;
 }
 
-const KEYS = ["port", "hostname", "backlog", "path", "reusePort", "tcp", "limits", "deadlines", "proxyProtocol", "tls"];
+const KEYS = [
+  "port",
+  "hostname",
+  "backlog",
+  "path",
+  "reusePort",
+  "network",
+  "tcp",
+  "limits",
+  "deadlines",
+  "proxyProtocol",
+  "tls",
+];
 const LIMIT_KEYS = [...SOCKET_LIMIT_KEYS, "maxConnections", "dropWhenFull", "maxHandshakes"];
 const SERVER_DEADLINE_KEYS = [...DEADLINE_KEYS, "proxyMs"];
 const GROUP_KEYS = { tcp: TCP_KEYS, limits: LIMIT_KEYS, deadlines: SERVER_DEADLINE_KEYS, tls: TLS_KEYS };
@@ -166,6 +183,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     backlog: checkInteger("backlog", options.backlog, 511, 1, 65_535),
     path: checkString("path", options.path),
     reusePort,
+    network: options.network === undefined ? undefined : doorsOf(options.network),
     maxConnections: checkBound("limits.maxConnections", limits?.maxConnections, 10_000, 1),
     dropWhenFull: checkBoolean("limits.dropWhenFull", limits?.dropWhenFull, false),
     maxHandshakes: checkBound("limits.maxHandshakes", limits?.maxHandshakes, 1_000, 1),

@@ -1,7 +1,8 @@
 /** The forms of `connect`: read, checked, turned into one record. */
 
 import { checkKeys, checkMs, checkPort, checkString, invalid } from "../base/check.ts";
-import type { Target } from "../transport/dial.ts";
+import { dial, type Target } from "../transport/dial.ts";
+import { doorsOf, type NetworkDoors, type VirtualNetwork } from "../transport/virtual_network.ts";
 import { type ClientTls, openClientTls } from "../tls/tls_choice.ts";
 import type { ClientTlsOptions } from "../tls/tls_options.ts";
 
@@ -32,6 +33,8 @@ export interface ConnectOptions {
   tls?: ClientTlsOptions | boolean;
   /** Gives up connecting; the error is the signal's own reason. Once connected it has no effect. */
   signal?: AbortSignal;
+  /** Connects in a network in memory, made by `createNetwork` of `@verb/tcp/testing`, instead of the system's. */
+  network?: VirtualNetwork;
 }
 
 /** A connect request, checked. */
@@ -41,6 +44,8 @@ export interface ConnectRequest {
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly tls: ClientTls | undefined;
+  /** Opens the connection. */
+  readonly dial: NetworkDoors["dial"];
 }
 
 /** What a socket says of TLS itself. */
@@ -51,7 +56,16 @@ export interface SocketTls {
 }
 
 /** The names that {@link ConnectOptions} knows. */
-export const CONNECT_KEYS: readonly string[] = ["port", "host", "hostname", "path", "timeoutMs", "signal", "tls"];
+export const CONNECT_KEYS: readonly string[] = [
+  "port",
+  "host",
+  "hostname",
+  "path",
+  "timeoutMs",
+  "signal",
+  "tls",
+  "network",
+];
 
 /** Checks one options object. `socket` is what the socket says itself. */
 export function resolveConnect(
@@ -65,6 +79,7 @@ export function resolveConnect(
   const path = checkString("path", options.path);
   const host = checkString("host", options.host) ?? checkString("hostname", options.hostname);
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid("signal", "an AbortSignal", signal);
+  const open = options.network === undefined ? dial : doorsOf(options.network).dial;
   const timeoutMs = options.timeoutMs === undefined ? undefined : checkMs("timeoutMs", options.timeoutMs, 0);
   if (path !== undefined) {
     if (port !== undefined || host !== undefined) throw new TypeError('Option "path" excludes "port" and "host"');
@@ -72,12 +87,13 @@ export function resolveConnect(
       target: { path },
       timeoutMs,
       signal,
+      dial: open,
       tls: resolveTls(options.tls ?? socket.tls, { unix: true, deadline: socket.deadline }),
     };
   }
   if (port === undefined) throw new TypeError('Option "port" or "path" must say where to connect; both are missing');
   const tls = resolveTls(options.tls ?? socket.tls, { unix: false, deadline: socket.deadline });
-  return { target: { host: host ?? "localhost", port: checkPort(port) }, timeoutMs, signal, tls };
+  return { target: { host: host ?? "localhost", port: checkPort(port) }, timeoutMs, signal, tls, dial: open };
 }
 
 function resolveTls(

@@ -2,7 +2,6 @@
 
 import { startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { asError, TcpError } from "../base/errors.ts";
-import { dial } from "../transport/dial.ts";
 import { systemError } from "../transport/error_codes.ts";
 import type { ClientTls } from "../tls/tls_choice.ts";
 import { closeQuietly, type Transport } from "../transport/transport.ts";
@@ -13,7 +12,7 @@ import { handshakeTimeout } from "./endings.ts";
 
 /** Connects; success and failure come as the socket's events. */
 export function startDialing(connection: Connection, request: ConnectRequest): void {
-  const { target, signal, tls } = request;
+  const { target, signal, tls, dial } = request;
   const timeoutMs = request.timeoutMs ?? connection.settings.connectMs;
   const option = request.timeoutMs === undefined ? "deadlines.connectMs" : "timeoutMs";
   const attempt = new AbortController();

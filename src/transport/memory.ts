@@ -11,7 +11,7 @@
  */
 
 import { checkBound, checkInteger, checkKeys, checkMs } from "../base/check.ts";
-import { startTimer, stopTimer, type Timer } from "../base/clock.ts";
+import { now, startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import type { Transport } from "./transport.ts";
 
 /** How a {@link memoryPair} carries bytes, each direction by itself. */
@@ -40,6 +40,10 @@ export interface MemoryTransport extends Transport {
    * writes are taken until `capacityBytes` are on their way, then they wait.
    */
   blackHole(): void;
+  /** The network breaks the connection off at this end: a pending or the next read or write rejects with `ECONNRESET`. */
+  breakOff(): void;
+  /** Called once this end has been closed. */
+  whenClosed: (() => void) | undefined;
   /** Lets this end's writes take that many bytes more; then one rejects with `error` and later ones with `EPIPE`. */
   failWrites(error: Error, afterBytes?: number): void;
 }
@@ -47,22 +51,52 @@ export interface MemoryTransport extends Transport {
 /** Gives two ends of one connection: what is written to one is read from the other. Close both. */
 export function memoryPair(options: MemoryPairOptions = {}): [MemoryTransport, MemoryTransport] {
   checkKeys("options", options, ["maxReadBytes", "maxWriteBytes", "capacityBytes", "latencyMs"]);
+  const maxReadBytes = checkBound("maxReadBytes", options.maxReadBytes, Infinity, 1);
+  const maxWriteBytes = checkBound("maxWriteBytes", options.maxWriteBytes, Infinity, 1);
+  const latencyMs = checkMs("latencyMs", options.latencyMs, 0);
   const link: Link = {
-    maxReadBytes: checkBound("maxReadBytes", options.maxReadBytes, Infinity, 1),
-    maxWriteBytes: checkBound("maxWriteBytes", options.maxWriteBytes, Infinity, 1),
+    readBytes: () => maxReadBytes,
+    writeBytes: () => maxWriteBytes,
     capacityBytes: checkBound("capacityBytes", options.capacityBytes, 65_536, 1),
-    latencyMs: checkMs("latencyMs", options.latencyMs, 0),
+    delayMs: () => latencyMs,
+    gapMs: 0,
+    stalledUntil: 0,
     cut: false,
   };
-  const [one, other] = [new MemoryEnd(link, 50_001, 50_002), new MemoryEnd(link, 50_002, 50_001)];
-  one.peer = other;
-  other.peer = one;
-  return [one, other];
+  const address = (port: number): Deno.NetAddr => ({ transport: "tcp", hostname: "127.0.0.1", port });
+  return linkedPair(link, address(50_001), address(50_002));
 }
 
-/** What both ends share. */
-interface Link extends Required<MemoryPairOptions> {
+/** What both ends share: how the bytes of either travel. It may change under way. */
+export interface Link {
+  /** Most bytes that the next read gives. */
+  readBytes(): number;
+  /** Most bytes that the next write takes, and that travel in one piece. */
+  writeBytes(): number;
+  /** Bytes that may be on their way or unread; then writes wait. */
+  readonly capacityBytes: number;
+  /** How long the next piece travels; none arrives before one that left earlier. */
+  delayMs(): number;
+  /** The least time between two arrivals. */
+  gapMs: number;
+  /** Until then, by `now()`, nothing arrives. */
+  stalledUntil: number;
+  /** Nothing arrives any more. */
   cut: boolean;
+}
+
+/** As {@link memoryPair}, over a link that somebody else steers, between these two addresses. */
+export function linkedPair(link: Link, one: Deno.NetAddr, other: Deno.NetAddr): [MemoryTransport, MemoryTransport] {
+  const ends: [MemoryEnd, MemoryEnd] = [new MemoryEnd(link, one, other), new MemoryEnd(link, other, one)];
+  ends[0].peer = ends[1];
+  ends[1].peer = ends[0];
+  return ends;
+}
+
+/** Something that happens at the peer when it has got there. */
+interface Arrival {
+  readonly at: number;
+  readonly arrive: () => void;
 }
 
 interface Call<T> {
@@ -82,6 +116,7 @@ class MemoryEnd implements MemoryTransport {
   readonly remoteAddr: Deno.NetAddr;
   peer: MemoryEnd = this; // until `memoryPair` links the two
   unreadBytes = 0;
+  whenClosed: (() => void) | undefined;
   readonly #link: Link;
   #closed = false;
   // Writes fail with EPIPE: our FIN is out, or the peer is gone.
@@ -93,13 +128,15 @@ class MemoryEnd implements MemoryTransport {
   #read: Call<number | null> | undefined;
   #writes: Call<number>[] = [];
   #fault: { readonly error: Error; afterBytes: number } | undefined;
-  // What this end has sent and has not arrived, where latency is asked for.
-  readonly #travelling = new Set<Timer>();
+  // What this end has sent and has not arrived, in its order, and the timer of the first.
+  #travelling: Arrival[] = [];
+  #timer: Timer;
+  #lastAt = 0;
 
-  constructor(link: Link, port: number, remotePort: number) {
+  constructor(link: Link, localAddr: Deno.NetAddr, remoteAddr: Deno.NetAddr) {
     this.#link = link;
-    this.localAddr = { transport: "tcp", hostname: "127.0.0.1", port };
-    this.remoteAddr = { ...this.localAddr, port: remotePort };
+    this.localAddr = localAddr;
+    this.remoteAddr = remoteAddr;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
@@ -144,6 +181,13 @@ class MemoryEnd implements MemoryTransport {
     this.#forgetTravelling();
   }
 
+  breakOff(): void {
+    this.#forgetTravelling();
+    if (this.#closed) return;
+    this.#inbox = [];
+    this.#break(true);
+  }
+
   failWrites(error: Error, afterBytes = 0): void {
     this.#fault = { error, afterBytes: checkInteger("afterBytes", afterBytes, 0, 0, Number.MAX_SAFE_INTEGER) };
   }
@@ -155,20 +199,44 @@ class MemoryEnd implements MemoryTransport {
     this.#read?.reject(canceledError());
     this.#read = undefined;
     if (this.peer.#closed) this.#forgetTravelling();
+    this.whenClosed?.();
   }
 
   /** Lets something happen at the peer once it has got there. */
   #send(arrive: () => void): void {
-    if (this.#link.cut || (this.#closed && this.peer.#closed)) return;
-    if (this.#link.latencyMs === 0) return arrive();
-    const timer = startTimer(() => this.#travelling.delete(timer) && arrive(), this.#link.latencyMs);
-    this.#travelling.add(timer);
+    const { cut, stalledUntil, gapMs } = this.#link;
+    if (cut || (this.#closed && this.peer.#closed)) return;
+    const delayMs = this.#link.delayMs();
+    if (delayMs === 0 && stalledUntil === 0 && gapMs === 0 && this.#travelling.length === 0) return arrive();
+    this.#lastAt = Math.max(now() + delayMs, this.#lastAt + gapMs);
+    this.#travelling.push({ at: this.#lastAt, arrive });
+    if (this.#timer === undefined) this.#awaitFirst();
+  }
+
+  #awaitFirst(): void {
+    const [first] = this.#travelling;
+    if (first === undefined) return;
+    const at = Math.max(first.at, this.#link.stalledUntil);
+    this.#timer = startTimer(() => this.#deliver(), Math.max(0, at - now()));
+  }
+
+  /** What is due arrives; the link may have been stalled since the timer was set. */
+  #deliver(): void {
+    this.#timer = undefined;
+    while (now() >= this.#link.stalledUntil) {
+      const [first] = this.#travelling;
+      if (first === undefined || first.at > now()) break;
+      this.#travelling.shift();
+      first.arrive();
+    }
+    if (this.#timer === undefined) this.#awaitFirst();
   }
 
   #forgetTravelling(): void {
     for (const end of [this, this.peer]) {
-      end.#travelling.forEach((timer) => stopTimer(timer));
-      end.#travelling.clear();
+      stopTimer(end.#timer);
+      end.#timer = undefined;
+      end.#travelling = [];
     }
   }
 
@@ -200,7 +268,7 @@ class MemoryEnd implements MemoryTransport {
   }
 
   #fill(buffer: Uint8Array): number {
-    const room = Math.min(buffer.length, this.#link.maxReadBytes);
+    const room = Math.min(buffer.length, this.#link.readBytes());
     let filled = 0;
     for (let next; filled < room && (next = this.#inbox.shift()) !== undefined;) {
       const part = next.subarray(0, room - filled);
@@ -217,7 +285,7 @@ class MemoryEnd implements MemoryTransport {
 
   #settleWrites(): void {
     for (let write; (write = this.#writes[0]) !== undefined;) {
-      const room = Math.min(this.#link.maxWriteBytes, this.#link.capacityBytes - this.unreadBytes);
+      const room = Math.min(this.#link.writeBytes(), this.#link.capacityBytes - this.unreadBytes);
       const failure = this.#writeFailure();
       if (failure === undefined && room <= 0 && write.bytes.length > 0) return; // until the peer reads
       this.#writes.shift();

@@ -20,6 +20,7 @@ unit("resolveServerOptions() has the documented defaults", () => {
     backlog: 511,
     path: undefined,
     reusePort: false,
+    network: undefined,
     maxConnections: 10_000,
     dropWhenFull: false,
     maxHandshakes: 1_000,
@@ -47,6 +48,7 @@ unit("resolveServerOptions() takes every option", () => {
     backlog: 5,
     path: undefined,
     reusePort: false,
+    network: undefined,
     maxConnections: 7,
     dropWhenFull: true,
     maxHandshakes: 1_000,
@@ -110,7 +112,7 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
   [
     { prot: 5 },
     TypeError,
-    'Option "prot" is unknown; "options" takes port, hostname, backlog, path, reusePort, tcp, limits, deadlines, ' +
+    'Option "prot" is unknown; "options" takes port, hostname, backlog, path, reusePort, network, tcp, limits, deadlines, ' +
     "proxyProtocol, tls",
   ],
   [{ proxyProtocol: true }, TypeError, 'Option "proxyProtocol" must be "off" or "required"; it is true'],

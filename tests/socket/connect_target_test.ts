@@ -1,13 +1,19 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { readConnectArguments, resolveConnect } from "../../src/socket/connect_target.ts";
-import type { Target } from "../../src/transport/dial.ts";
+import { dial, type Target } from "../../src/transport/dial.ts";
 
 function unit(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
 }
 
 const listener = () => {};
-const request = (target: Target, timeoutMs?: number) => ({ target, timeoutMs, signal: undefined, tls: undefined });
+const request = (target: Target, timeoutMs?: number) => ({
+  target,
+  timeoutMs,
+  signal: undefined,
+  tls: undefined,
+  dial,
+});
 
 const FORMS: [what: string, args: unknown[], target: Target, called: boolean][] = [
   ["port", [80], { host: "localhost", port: 80 }, false],
@@ -69,7 +75,7 @@ const BAD: [args: unknown[], message: string][] = [
   [[{ port: 80, signal: {} }], 'Option "signal" must be an AbortSignal; it is an object'],
   [
     [{ port: 80, hostnam: "x" }],
-    'Option "hostnam" is unknown; "options" takes port, host, hostname, path, timeoutMs, signal, tls',
+    'Option "hostnam" is unknown; "options" takes port, host, hostname, path, timeoutMs, signal, tls, network',
   ],
   [[[80]], 'Option "options" must be an object; it is an array'],
 ];
