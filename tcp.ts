@@ -17,6 +17,8 @@ export type { CloseReason, CloseReceipt } from "./src/telemetry/close_receipt.ts
 export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { VirtualNetwork } from "./src/transport/virtual_network.ts";
+export type { ProxyEndpoint, ProxyInfo, ProxyTls } from "./src/transport/proxy_info.ts";
+export type { ProxyHeaderOptions, ProxyTlv } from "./src/transport/encode_proxy_header.ts";
 export type { PipeTarget } from "./src/socket/pipe.ts";
 export type { RateDeadline, SocketDeadlines } from "./src/socket/deadline_options.ts";
 export type { SocketLimits, TcpOptions, TCPSocketOptions } from "./src/socket/settings.ts";

@@ -3,6 +3,7 @@
 import { checkKeys, checkMs, checkPort, checkString, invalid } from "../base/check.ts";
 import { dial, type Target } from "../transport/dial.ts";
 import { doorsOf, type NetworkDoors, type VirtualNetwork } from "../transport/virtual_network.ts";
+import { encodeProxyHeader, type ProxyHeaderOptions } from "../transport/encode_proxy_header.ts";
 import { type ClientTls, openClientTls } from "../tls/tls_choice.ts";
 import type { ClientTlsOptions } from "../tls/tls_options.ts";
 
@@ -31,6 +32,11 @@ export interface ConnectOptions {
    * @default {false}
    */
   tls?: ClientTlsOptions | boolean;
+  /**
+   * Sends a header of the PROXY protocol first, in front of TLS: for balancers and proxies that tell whose connection they
+   * pass on. It counts among no bytes.
+   */
+  proxyHeader?: ProxyHeaderOptions;
   /** Gives up connecting; the error is the signal's own reason. Once connected it has no effect. */
   signal?: AbortSignal;
   /** Connects in a network in memory, made by `createNetwork` of `@verb/tcp/testing`, instead of the system's. */
@@ -46,6 +52,8 @@ export interface ConnectRequest {
   readonly tls: ClientTls | undefined;
   /** Opens the connection. */
   readonly dial: NetworkDoors["dial"];
+  /** The bytes to send first. */
+  readonly proxyHeader: Uint8Array | undefined;
 }
 
 /** What a socket says of TLS itself. */
@@ -64,6 +72,7 @@ export const CONNECT_KEYS: readonly string[] = [
   "timeoutMs",
   "signal",
   "tls",
+  "proxyHeader",
   "network",
 ];
 
@@ -80,6 +89,7 @@ export function resolveConnect(
   const host = checkString("host", options.host) ?? checkString("hostname", options.hostname);
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid("signal", "an AbortSignal", signal);
   const open = options.network === undefined ? dial : doorsOf(options.network).dial;
+  const proxyHeader = options.proxyHeader === undefined ? undefined : encodeProxyHeader(options.proxyHeader);
   const timeoutMs = options.timeoutMs === undefined ? undefined : checkMs("timeoutMs", options.timeoutMs, 0);
   if (path !== undefined) {
     if (port !== undefined || host !== undefined) throw new TypeError('Option "path" excludes "port" and "host"');
@@ -88,12 +98,14 @@ export function resolveConnect(
       timeoutMs,
       signal,
       dial: open,
+      proxyHeader,
       tls: resolveTls(options.tls ?? socket.tls, { unix: true, deadline: socket.deadline }),
     };
   }
   if (port === undefined) throw new TypeError('Option "port" or "path" must say where to connect; both are missing');
   const tls = resolveTls(options.tls ?? socket.tls, { unix: false, deadline: socket.deadline });
-  return { target: { host: host ?? "localhost", port: checkPort(port) }, timeoutMs, signal, tls, dial: open };
+  const to = { host: host ?? "localhost", port: checkPort(port) };
+  return { target: to, timeoutMs, signal, tls, dial: open, proxyHeader };
 }
 
 function resolveTls(

@@ -3,6 +3,7 @@
 import { startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
+import { sendFirst } from "../transport/send_first.ts";
 import type { ClientTls } from "../tls/tls_choice.ts";
 import { closeQuietly, type Transport } from "../transport/transport.ts";
 import type { CloseReason } from "../telemetry/close_receipt.ts";
@@ -12,7 +13,7 @@ import { handshakeTimeout } from "./endings.ts";
 
 /** Connects; success and failure come as the socket's events. */
 export function startDialing(connection: Connection, request: ConnectRequest): void {
-  const { target, signal, tls, dial } = request;
+  const { target, signal, tls, dial, proxyHeader } = request;
   const timeoutMs = request.timeoutMs ?? connection.settings.connectMs;
   const option = request.timeoutMs === undefined ? "deadlines.connectMs" : "timeoutMs";
   const attempt = new AbortController();
@@ -47,7 +48,11 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
       );
     }, timeoutMs);
   }
-  dial(target, attempt.signal).then((transport) => {
+  const dialled = dial(target, attempt.signal);
+  const ready = proxyHeader === undefined
+    ? dialled
+    : dialled.then((transport) => sendFirst(transport, proxyHeader, attempt.signal));
+  ready.then((transport) => {
     if (connection.receipt !== undefined) return transport.close(); // too late
     if (tls !== undefined) return void secure(transport, tls);
     settle();

@@ -9,6 +9,7 @@ import {
   type PeerCertificate,
   type TransportSecurity,
 } from "../transport/transport.ts";
+import type { ProxyInfo } from "../transport/proxy_info.ts";
 import { Connection } from "./connection.ts";
 import type { SocketHost } from "./connection_ports.ts";
 import { readyStateOf } from "./lifecycle.ts";
@@ -55,6 +56,14 @@ export abstract class SocketFacts extends SocketEmitter {
   /** `"IPv4"` or `"IPv6"`. */
   get remoteFamily(): "IPv4" | "IPv6" | undefined {
     return this.#connection.remote().family;
+  }
+
+  /**
+   * What the PROXY header in front of the connection said: whose it is, and what else the balancer knows of it. Undefined
+   * where there was none.
+   */
+  get proxy(): ProxyInfo | undefined {
+    return this.#connection.transport?.proxy;
   }
 
   /** Our address. */

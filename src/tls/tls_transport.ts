@@ -2,6 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
+import type { ProxyInfo } from "../transport/proxy_info.ts";
 import type { Transport, TransportSecurity } from "../transport/transport.ts";
 
 /** Plaintext that waits for a read; with this much of it nothing more is read below. */
@@ -77,6 +78,10 @@ export class TlsTransport implements Transport, CarrierOwner {
 
   get remoteAddr(): Deno.Addr {
     return this.#carrier.transport.remoteAddr;
+  }
+
+  get proxy(): ProxyInfo | undefined {
+    return this.#carrier.transport.proxy;
   }
 
   ref(): void {

@@ -2,6 +2,7 @@
 
 import { systemError } from "./error_codes.ts";
 import { MAX_PROXY_HEADER_BYTES, parseProxyHeader, type ProxyHeader, truncatedHeader } from "./proxy_header.ts";
+import type { ProxyInfo } from "./proxy_info.ts";
 import { ResumedTransport } from "./resumed.ts";
 import { endpointOf, type Transport } from "./transport.ts";
 
@@ -20,7 +21,7 @@ export async function readProxyHeader(transport: Transport): Promise<Transport> 
     if (bytes === null) throw truncatedHeader(filled);
     filled += bytes;
     const header = parseProxyHeader(buffer.subarray(0, filled));
-    if (header !== "more") return passOn(transport, header, buffer.subarray(header.length, filled));
+    if (header !== "more") return new ProxiedTransport(transport, buffer.subarray(header.length, filled), header);
     if (filled < buffer.length) continue;
     const larger = new Uint8Array(MAX_PROXY_HEADER_BYTES);
     larger.set(buffer);
@@ -37,18 +38,19 @@ async function readInto(transport: Transport, buffer: Uint8Array): Promise<numbe
   }
 }
 
-function passOn(transport: Transport, { remoteAddr }: ProxyHeader, rest: Uint8Array): Transport {
-  if (remoteAddr === undefined) return rest.length === 0 ? transport : new ResumedTransport(transport, rest);
-  return new ProxiedTransport(transport, rest, remoteAddr);
-}
-
-/** Whose peer is the one that the header has named. Our own end stays the real one. */
+/** Whose peer is the one that the header has named, if it has. Our own end stays the real one. */
 class ProxiedTransport extends ResumedTransport {
+  readonly #proxy: ProxyInfo;
   readonly #remoteAddr: Deno.Addr;
 
-  constructor(below: Transport, rest: Uint8Array, remoteAddr: Deno.Addr) {
+  constructor(below: Transport, rest: Uint8Array, { info, remoteAddr = below.remoteAddr }: ProxyHeader) {
     super(below, rest);
+    this.#proxy = info;
     this.#remoteAddr = remoteAddr;
+  }
+
+  override get proxy(): ProxyInfo {
+    return this.#proxy;
   }
 
   override get remoteAddr(): Deno.Addr {

@@ -6,13 +6,30 @@
  */
 
 import { TcpError } from "../base/errors.ts";
+import type { ProxyEndpoint, ProxyInfo } from "./proxy_info.ts";
+import { readTls, readTlvs, TLV, TlvFault } from "./proxy_tlvs.ts";
+import { normalizeAddress } from "./transport.ts";
 
 /** The longest header that is taken; one of version 1 has at most 107 bytes, and more than 500 are rare in version 2. */
 export const MAX_PROXY_HEADER_BYTES = 4_096;
 
 const MAX_LINE_BYTES = 107;
 const LINE_START = new TextEncoder().encode("PROXY ");
-const BINARY_START = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a);
+/** What a header of version 2 begins with. */
+export const BINARY_START: Uint8Array = Uint8Array.of(
+  0x0d,
+  0x0a,
+  0x0d,
+  0x0a,
+  0x00,
+  0x0d,
+  0x0a,
+  0x51,
+  0x55,
+  0x49,
+  0x54,
+  0x0a,
+);
 const BINARY_FIXED_BYTES = 16;
 const CR = 0x0d;
 const LF = 0x0a;
@@ -23,6 +40,8 @@ export interface ProxyHeader {
   readonly length: number;
   /** Whose connection it is; undefined where the header does not say (`UNKNOWN`, `LOCAL`), so that the real peer counts. */
   readonly remoteAddr: Deno.Addr | undefined;
+  /** All of it. */
+  readonly info: ProxyInfo;
 }
 
 /** Reads the header at the start of `bytes`; `"more"` if they do not reach to its end. Throws a `TcpError` for a bad one. */
@@ -58,23 +77,21 @@ function parseText(bytes: Uint8Array): ProxyHeader | "more" {
     const line = String.fromCharCode(...most.subarray(0, ended ? at - 1 : at));
     // What is behind the word is nobody's business, be it a line feed.
     const unknown = /^PROXY UNKNOWN(?: |$)/.test(line);
-    if (ended) return { length: at + 1, remoteAddr: unknown ? undefined : readLine(line) };
+    if (ended) return headerOf(at + 1, 1, unknown ? "UNKNOWN" : "PROXY", unknown ? undefined : readLine(line));
     if (!unknown) throw headerError("MALFORMED", "its line ends with LF alone");
   }
   if (bytes.length < MAX_LINE_BYTES) return "more";
   throw headerError("TOO_LARGE", `its line has more than ${MAX_LINE_BYTES} bytes`);
 }
 
-function readLine(line: string): Deno.Addr {
+function readLine(line: string): AddressPair {
   const [family, source = "", destination = "", sourcePort = "", destinationPort = "", ...more] = line.split(" ").slice(
     1,
   );
   const address = family === "TCP4" ? readIpv4 : family === "TCP6" ? readIpv6 : undefined;
   if (address === undefined || more.length > 0) throw headerError("MALFORMED", "its line is none of the protocol's");
-  const hostname = address(source);
-  address(destination);
-  readPort(destinationPort);
-  return { transport: "tcp", hostname, port: readPort(sourcePort) };
+  const [from, to] = [address(source), address(destination)];
+  return { source: tcpAddr(from, readPort(sourcePort)), destination: tcpAddr(to, readPort(destinationPort)) };
 }
 
 function readIpv4(text: string): string {
@@ -139,23 +156,87 @@ function parseBinary(bytes: Uint8Array): ProxyHeader | "more" {
   const told = command === PROXY && protocol !== 0 ? addressBytes ?? 0 : 0;
   if (length < BINARY_FIXED_BYTES + told) throw headerError("MALFORMED", "it is too short for its addresses");
   if (bytes.length < length) return "more";
-  // Behind the addresses there may be more facts, type, length and value each, which nobody here wants.
-  return { length, remoteAddr: told === 0 ? undefined : readAddresses(view, family) };
+  if (command === LOCAL) return headerOf(length, 2, "LOCAL", undefined);
+  // Without addresses nobody can tell where the facts begin that may stand behind them.
+  if (told === 0) return headerOf(length, 2, "PROXY", undefined);
+  return headerOf(
+    length,
+    2,
+    "PROXY",
+    readAddresses(view, family),
+    bytes.subarray(0, length),
+    BINARY_FIXED_BYTES + told,
+  );
 }
 
-function readAddresses(view: DataView, family: number): Deno.Addr {
+function readAddresses(view: DataView, family: number): AddressPair {
   const at = BINARY_FIXED_BYTES;
   if (family === 1) {
-    const octets = [0, 1, 2, 3].map((i) => view.getUint8(at + i));
-    return { transport: "tcp", hostname: octets.join("."), port: view.getUint16(at + 8) };
+    const hostname = (from: number) => [0, 1, 2, 3].map((i) => view.getUint8(from + i)).join(".");
+    return {
+      source: tcpAddr(hostname(at), view.getUint16(at + 8)),
+      destination: tcpAddr(hostname(at + 4), view.getUint16(at + 10)),
+    };
   }
   if (family === 2) {
-    const groups = [0, 2, 4, 6, 8, 10, 12, 14].map((i) => view.getUint16(at + i).toString(16));
-    return { transport: "tcp", hostname: readIpv6(groups.join(":")), port: view.getUint16(at + 32) };
+    const hostname = (from: number) =>
+      readIpv6([0, 2, 4, 6, 8, 10, 12, 14].map((i) => view.getUint16(from + i).toString(16)).join(":"));
+    return {
+      source: tcpAddr(hostname(at), view.getUint16(at + 32)),
+      destination: tcpAddr(hostname(at + 16), view.getUint16(at + 34)),
+    };
   }
+  return { source: readPath(view, at), destination: readPath(view, at + UNIX_PATH_BYTES) };
+}
+
+function readPath(view: DataView, at: number): Deno.Addr {
   const path = new Uint8Array(view.buffer, view.byteOffset + at, UNIX_PATH_BYTES);
   const end = path.indexOf(0);
   return { transport: "unix", path: new TextDecoder().decode(end < 0 ? path : path.subarray(0, end)) };
+}
+
+// ---- both ----
+
+interface AddressPair {
+  readonly source: Deno.Addr;
+  readonly destination: Deno.Addr;
+}
+
+function tcpAddr(hostname: string, port: number): Deno.Addr {
+  return { transport: "tcp", hostname, port };
+}
+
+/** `bytes` are the whole header, where facts may begin at `at`. */
+function headerOf(
+  length: number,
+  version: 1 | 2,
+  command: ProxyInfo["command"],
+  pair: AddressPair | undefined,
+  bytes: Uint8Array = new Uint8Array(0),
+  at = 0,
+): ProxyHeader {
+  try {
+    const tlvs = readTlvs(bytes, at);
+    const tls = tlvs.get(TLV.TLS);
+    const info: ProxyInfo = Object.freeze({
+      version,
+      command,
+      source: pair && endpointOf(pair.source),
+      destination: pair && endpointOf(pair.destination),
+      tlvs,
+      tls: tls && readTls(tls),
+      uniqueId: tlvs.get(TLV.UNIQUE_ID),
+    });
+    return { length, remoteAddr: pair?.source, info };
+  } catch (fault) {
+    if (fault instanceof TlvFault) throw headerError("MALFORMED", fault.message);
+    throw fault;
+  }
+}
+
+function endpointOf(addr: Deno.Addr): ProxyEndpoint {
+  if (!("hostname" in addr)) return { path: "path" in addr ? addr.path : "" };
+  return { address: normalizeAddress(addr.hostname), port: addr.port };
 }
 
 function halves(byte: number): [high: number, low: number] {

@@ -1,5 +1,6 @@
 /** A transport whose first read was done, or begun, by somebody else, who hands its outcome over. */
 
+import type { ProxyInfo } from "./proxy_info.ts";
 import type { Transport } from "./transport.ts";
 
 /** See the module's comment. */
@@ -25,6 +26,10 @@ export class ResumedTransport implements Transport {
 
   get remoteAddr(): Deno.Addr {
     return this.#below.remoteAddr;
+  }
+
+  get proxy(): ProxyInfo | undefined {
+    return this.#below.proxy;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {

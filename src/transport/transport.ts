@@ -1,3 +1,5 @@
+import type { ProxyInfo } from "./proxy_info.ts";
+
 /**
  * What a socket needs of whatever carries its bytes: the shape of `Deno.Conn`, so that a `Deno.TcpConn` is one as it
  * stands and nothing lies between the socket and the runtime.
@@ -21,6 +23,8 @@ export interface Transport {
   readonly joinsWrites?: boolean;
   /** What TLS says of the connection; absent on plain TCP. */
   readonly security?: TransportSecurity;
+  /** What a PROXY header in front of it said; absent where there was none. */
+  readonly proxy?: ProxyInfo | undefined;
 }
 
 /** The cipher of a TLS connection. */

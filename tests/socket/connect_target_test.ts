@@ -13,6 +13,7 @@ const request = (target: Target, timeoutMs?: number) => ({
   signal: undefined,
   tls: undefined,
   dial,
+  proxyHeader: undefined,
 });
 
 const FORMS: [what: string, args: unknown[], target: Target, called: boolean][] = [
@@ -75,7 +76,7 @@ const BAD: [args: unknown[], message: string][] = [
   [[{ port: 80, signal: {} }], 'Option "signal" must be an AbortSignal; it is an object'],
   [
     [{ port: 80, hostnam: "x" }],
-    'Option "hostnam" is unknown; "options" takes port, host, hostname, path, timeoutMs, signal, tls, network',
+    'Option "hostnam" is unknown; "options" takes port, host, hostname, path, timeoutMs, signal, tls, proxyHeader, network',
   ],
   [[[80]], 'Option "options" must be an object; it is an array'],
 ];

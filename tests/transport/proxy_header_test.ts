@@ -78,7 +78,9 @@ for (const [name, bytes, remoteAddr] of GOOD_HEADERS) {
   Deno.test(`a header is read where its last byte is, not before, and nothing behind it counts: ${name}`, () => {
     for (let cut = 0; cut < bytes.length; cut++) assertEquals(parseProxyHeader(bytes.subarray(0, cut)), "more");
     for (const behind of ["", "\r\n", "PROXY TCP4", "x".repeat(5_000)]) {
-      assertEquals(parseProxyHeader(joined(bytes, ascii(behind))), { length: bytes.length, remoteAddr });
+      const header = parseProxyHeader(joined(bytes, ascii(behind)));
+      assert(header !== "more");
+      assertEquals([header.length, header.remoteAddr], [bytes.length, remoteAddr]);
     }
   });
 }
@@ -99,7 +101,9 @@ Deno.test("an error says what is wrong and shows nothing of what the client has 
 
 Deno.test("a header is read wherever its bytes lie in their buffer", () => {
   const bytes = joined(ascii("abc"), binaryHeader(), ascii("def")).subarray(3, -3);
-  assertEquals(parseProxyHeader(bytes), { length: 28, remoteAddr: tcp("192.0.2.1", 4_000) });
+  const header = parseProxyHeader(bytes);
+  assert(header !== "more");
+  assertEquals([header.length, header.remoteAddr], [28, tcp("192.0.2.1", 4_000)]);
 });
 
 // ---- chance ----
@@ -137,6 +141,7 @@ Deno.test("no bytes make the parser throw anything but its own errors or ask for
     ascii("PROXY TCP6 "),
     SIGNATURE,
     joined(SIGNATURE, ascii("!\x11")),
+    joined(SIGNATURE, ascii(" \x11\0\x05")),
   ];
   const seen = new Set<string>();
   for (let round = 0; round < 5_000; round++) {
