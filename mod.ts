@@ -49,7 +49,8 @@ export type { CertificateName, CipherInfo, PeerCertificate } from "./src/transpo
 export type { UpgradeOptions, UpgradeState } from "./src/socket/upgrade.ts";
 
 // The socket and its client, as in ./tcp.
-export { type ClientOptions, connect } from "./src/client/connect.ts";
+export { connect } from "./src/client/connect.ts";
+export type { ClientOptions } from "./src/client/connector.ts";
 export type { CloseReason, CloseReceipt } from "./src/telemetry/close_receipt.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { VirtualNetwork } from "./src/transport/virtual_network.ts";

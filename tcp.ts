@@ -12,7 +12,12 @@ export {
   TcpError,
   type TcpErrorInit,
 } from "./src/base/errors.ts";
-export { type ClientOptions, connect } from "./src/client/connect.ts";
+export { backoff, type BackoffOptions } from "./src/client/backoff.ts";
+export { connect } from "./src/client/connect.ts";
+export type { ClientOptions } from "./src/client/connector.ts";
+export { Reconnect, reconnect, type ReconnectCloseOptions, type ReconnectState } from "./src/client/reconnect.ts";
+export type { ReconnectOptions, Retry } from "./src/client/reconnect_options.ts";
+export type { Target } from "./src/client/targets.ts";
 export type { CloseReason, CloseReceipt } from "./src/telemetry/close_receipt.ts";
 export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
