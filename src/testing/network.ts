@@ -3,7 +3,8 @@
 import { checkBound, checkInteger, checkKeys, checkMs, checkPort, checkString, invalid } from "../base/check.ts";
 import { now, startTimer, stopTimer, turnOver, useClock } from "../base/clock.ts";
 import { TcpError } from "../base/errors.ts";
-import { type ClientOptions, connect } from "../client/connect.ts";
+import { connect } from "../client/connect.ts";
+import type { ClientOptions } from "../client/connector.ts";
 import type { TcpServer } from "../server/server.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
