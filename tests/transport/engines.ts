@@ -2,8 +2,10 @@
 
 import net from "node:net";
 import { NodeTlsClient, NodeTlsContext } from "../../src/tls/node_tls.ts";
-import { memoryPair } from "../../src/transport/memory.ts";
+import { memoryPair, type MemoryTransport } from "../../src/transport/memory.ts";
 import type { Transport } from "../../src/transport/transport.ts";
+import { doorsOf } from "../../src/transport/virtual_network.ts";
+import { createNetwork, type NetworkOptions } from "../../src/testing/mod.ts";
 
 import { makeAuthority } from "../support/certificates.ts";
 
@@ -47,6 +49,35 @@ const memory: Engine = {
     });
   },
 };
+
+/** A network of `createNetwork`, with whole or with odd chunks. */
+function network(name: string, options: NetworkOptions): Engine {
+  return {
+    name,
+    capacityBytes: 65_536,
+    async open() {
+      const network = createNetwork(options);
+      const { listen, dial } = doorsOf(network);
+      const listener = listen({ hostname: "127.0.0.1", port: 0, backlog: 1, reusePort: false });
+      if (!("port" in listener.addr)) throw new Error("A network listens on ports");
+      const [theirs, ours] = await Promise.all([
+        dial({ host: "127.0.0.1", port: listener.addr.port }, new AbortController().signal),
+        listener.accept(),
+      ]);
+      return {
+        ours,
+        theirs,
+        reset: () => Promise.resolve((theirs as MemoryTransport).reset()),
+        async [Symbol.asyncDispose]() {
+          await closeQuietly(ours, theirs);
+          await network.close();
+        },
+      };
+    },
+  };
+}
+
+const networks = [network("network", {}), network("network, odd chunks", { chunkBytes: 7, seed: 5 })];
 
 const loopback: Engine = {
   name: "Deno TCP",
@@ -96,14 +127,14 @@ const nodeTls = overTls(
 );
 
 /** The engines of the contract. */
-export const ENGINES: readonly Engine[] = [memory, loopback, nodeTls];
+export const ENGINES: readonly Engine[] = [memory, ...networks, loopback, nodeTls];
 
 /** Those of them whose peer can be made to reset: over TLS a reset is that of the connection below. */
-export const RESETTABLE: readonly Engine[] = [memory, loopback];
+export const RESETTABLE: readonly Engine[] = [memory, ...networks, loopback];
 
 /** As `open`, where their end is one that can send a reset; with Deno TCP `theirs` is not to be used then. */
 export async function openResettable(engine: Engine): Promise<Pair> {
-  if (engine === memory) return await engine.open();
+  if (engine !== loopback) return await engine.open();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const client = net.connect(listener.addr.port, "127.0.0.1");
   client.on("error", () => {});
