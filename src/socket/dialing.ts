@@ -48,7 +48,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
       );
     }, timeoutMs);
   }
-  const dialled = dial(target, attempt.signal);
+  const dialled = dial(target, attempt.signal, connection);
   const ready = proxyHeader === undefined
     ? dialled
     : dialled.then((transport) => sendFirst(transport, proxyHeader, attempt.signal));

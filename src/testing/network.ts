@@ -12,7 +12,7 @@ import type { Target } from "../transport/dial.ts";
 import type { Listener, ListenTarget } from "../transport/listen.ts";
 import { linkedPair, type MemoryTransport } from "../transport/memory.ts";
 import type { Transport } from "../transport/transport.ts";
-import { openDoors, type VirtualNetwork } from "../transport/virtual_network.ts";
+import { type ConnectionOwner, openDoors, type VirtualNetwork } from "../transport/virtual_network.ts";
 import { type LinkRules, NetworkCable, type NetworkLink } from "./network_link.ts";
 import { NetworkListener } from "./network_listener.ts";
 import { Random } from "./random.ts";
@@ -75,6 +75,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
   readonly #servers = new Set<TcpServer>();
   readonly #refused = new Set<number>();
   readonly #cables = new Map<Transport, NetworkCable>();
+  readonly #clients = new Map<Transport, ConnectionOwner>();
   // Connects that are under way; each wakes early when the network is closed.
   readonly #waiting = new Set<() => void>();
   #nextPort = FIRST_PORT;
@@ -165,7 +166,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
     for (const app of this.#servers) app.destroy();
     for (const listener of [...this.#listeners.values()]) listener.close();
     for (const wake of [...this.#waiting]) wake();
-    for (const cable of new Set(this.#cables.values())) cable.reset();
+    for (const client of [...this.#clients.values()]) client.destroy();
     await settle();
     this.#clock.runReal();
     this.#restoreClock();
@@ -183,7 +184,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
 
   #open(network: VirtualNetwork, from: string): void {
     openDoors(network, {
-      dial: async (target, signal) => await this.#dial(portOf(target), from, signal),
+      dial: async (target, signal, owner) => await this.#dial(portOf(target), from, signal, owner),
       listen: (target) => this.#listen(target),
     });
   }
@@ -201,7 +202,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
     return listener;
   }
 
-  async #dial(port: number, from: string, signal: AbortSignal): Promise<Transport> {
+  async #dial(port: number, from: string, signal: AbortSignal, owner: ConnectionOwner): Promise<Transport> {
     const clientAddr = addressOf(from, this.#freePort());
     for (;;) {
       const cable = new NetworkCable(this.#rules);
@@ -214,6 +215,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
       cable.ends = ends;
       if (listener.offer(ends[1])) {
         for (const end of ends) this.#keep(end, cable);
+        this.#clients.set(ends[0], owner);
         return ends[0];
       }
       await this.#wait(RETRY_MS, signal);
@@ -222,7 +224,10 @@ export class Network implements VirtualNetwork, AsyncDisposable {
 
   #keep(end: MemoryTransport, cable: NetworkCable): void {
     this.#cables.set(end, cable);
-    end.whenClosed = () => this.#cables.delete(end);
+    end.whenClosed = () => {
+      this.#cables.delete(end);
+      this.#clients.delete(end);
+    };
   }
 
   #wait(waitMs: number, signal: AbortSignal): Promise<void> {

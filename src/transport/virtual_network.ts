@@ -11,10 +11,18 @@ export interface VirtualNetwork {
   readonly kind: "memory";
 }
 
+/** Whoever a connection is opened for. */
+export interface ConnectionOwner {
+  destroy(): void;
+}
+
 /** What is behind one. */
 export interface NetworkDoors {
-  /** Opens a connection; rejects with an error that has a `code`. `signal` gives up. */
-  dial(target: Target, signal: AbortSignal): Promise<Transport>;
+  /**
+   * Opens a connection; rejects with an error that has a `code`. `signal` gives up. `owner` is destroyed when the network is
+   * closed.
+   */
+  dial(target: Target, signal: AbortSignal, owner: ConnectionOwner): Promise<Transport>;
   /** Binds at once; what fails is thrown as a `TcpError`. */
   listen(target: ListenTarget): Listener;
 }

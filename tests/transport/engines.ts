@@ -61,7 +61,7 @@ function network(name: string, options: NetworkOptions): Engine {
       const listener = listen({ hostname: "127.0.0.1", port: 0, backlog: 1, reusePort: false });
       if (!("port" in listener.addr)) throw new Error("A network listens on ports");
       const [theirs, ours] = await Promise.all([
-        dial({ host: "127.0.0.1", port: listener.addr.port }, new AbortController().signal),
+        dial({ host: "127.0.0.1", port: listener.addr.port }, new AbortController().signal, { destroy() {} }),
         listener.accept(),
       ]);
       return {
