@@ -1,5 +1,7 @@
 /** Checks of options and arguments: five small checkers, one form of message (what, rule, value). */
 
+import { type Coded, rangeError, typeError } from "./argument_errors.ts";
+
 /** A value as messages show it: short, and never an object's content. */
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value);
@@ -18,9 +20,14 @@ export function printable(text: string): string {
   );
 }
 
-/** A TypeError in the form that all checks share. */
-export function invalid(name: string, rule: string, value: unknown): TypeError {
-  return new TypeError(`Option "${name}" must be ${rule}; it is ${show(value)}`);
+/** A TypeError in the form that all checks share, for a value of a wrong type. */
+export function invalid(name: string, rule: string, value: unknown): Coded<TypeError> {
+  return typeError("ERR_INVALID_ARG_TYPE", `Option "${name}" must be ${rule}; it is ${show(value)}`);
+}
+
+/** The same for a value of the right type that is none of those allowed. */
+export function invalidValue(name: string, rule: string, value: unknown): Coded<TypeError> {
+  return typeError("ERR_INVALID_ARG_VALUE", `Option "${name}" must be ${rule}; it is ${show(value)}`);
 }
 
 /** `value` is undefined (then `fallback`) or an integer from `min` to `max`. */
@@ -28,7 +35,7 @@ export function checkInteger(name: string, value: unknown, fallback: number, min
   if (value === undefined) return fallback;
   if (typeof value !== "number") throw invalid(name, `an integer from ${min} to ${max}`, value);
   if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`Option "${name}" must be an integer from ${min} to ${max}; it is ${value}`);
+    throw rangeError(`Option "${name}" must be an integer from ${min} to ${max}; it is ${value}`);
   }
   return value;
 }
@@ -46,7 +53,7 @@ export function checkMs(name: string, value: unknown, fallback: number): number 
   if (value === undefined) return fallback;
   if (typeof value !== "number") throw invalid(name, "a number of milliseconds", value);
   if (!(value >= 0 && value <= MAX_TIMER_MS)) {
-    throw new RangeError(`Option "${name}" must be from 0 to ${MAX_TIMER_MS} milliseconds; it is ${value}`);
+    throw rangeError(`Option "${name}" must be from 0 to ${MAX_TIMER_MS} milliseconds; it is ${value}`);
   }
   return value;
 }
@@ -61,14 +68,15 @@ export function checkBoolean(name: string, value: unknown, fallback: boolean): b
 /** `value` is undefined or a non-empty string. */
 export function checkString(name: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== "string" || value === "") throw invalid(name, "a non-empty string", value);
+  if (typeof value !== "string") throw invalid(name, "a non-empty string", value);
+  if (value === "") throw invalidValue(name, "a non-empty string", value);
   return value;
 }
 
 /** `value` is a function. */
 export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== "function") {
-    throw new TypeError(`Argument "${name}" must be a function; it is ${show(value)}`);
+    throw typeError("ERR_INVALID_ARG_TYPE", `Argument "${name}" must be a function; it is ${show(value)}`);
   }
 }
 
@@ -79,7 +87,7 @@ export function checkKeys(name: string, value: unknown, known: readonly string[]
   for (const key of Object.keys(value)) {
     if (!known.includes(key)) {
       const where = name === "options" ? key : `${name}.${key}`;
-      throw new TypeError(`Option "${where}" is unknown; "${name}" takes ${known.join(", ")}`);
+      throw typeError("ERR_INVALID_ARG_VALUE", `Option "${where}" is unknown; "${name}" takes ${known.join(", ")}`);
     }
   }
 }
@@ -88,8 +96,9 @@ export function checkKeys(name: string, value: unknown, known: readonly string[]
 export function checkPort(value: unknown, name = "port"): number {
   const port = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
   if (typeof port !== "number" || !Number.isInteger(port) || port < 0 || port > 65_535) {
-    const error = new RangeError(`Option "${name}" must be an integer from 0 to 65535; it is ${show(value)}`);
-    throw Object.assign(error, { code: "ERR_SOCKET_BAD_PORT" });
+    const message = `Option "${name}" must be an integer from 0 to 65535; it is ${show(value)}`;
+    if (typeof value !== "number" && typeof value !== "string") throw typeError("ERR_INVALID_ARG_TYPE", message);
+    throw rangeError(message, "ERR_SOCKET_BAD_PORT");
   }
   return port;
 }

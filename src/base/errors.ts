@@ -1,9 +1,11 @@
 /**
  * The error classes. Wrong arguments are a `TypeError` or `RangeError` thrown at the call; whatever can go wrong at run
- * time is a {@link TcpError} (or a subclass) with a string `code` to switch on.
+ * time is a {@link TcpError} (or a subclass). All of them have a string `code` to switch on.
  *
  * @module
  */
+
+import { unhandledError } from "./argument_errors.ts";
 
 /** What a {@link TcpError} is made of besides its message. */
 export interface TcpErrorInit {
@@ -113,5 +115,5 @@ export function asError(thrown: unknown): Error {
   } catch {
     text = typeof thrown; // it cannot be made a string
   }
-  return new Error(`Not an Error was thrown: ${text}`, { cause: thrown });
+  return unhandledError(`Not an Error was thrown: ${text}`, thrown);
 }

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { checkBound, checkKeys, invalid } from "../base/check.ts";
+import { typeError } from "../base/argument_errors.ts";
+import { checkBound, checkKeys, invalid, invalidValue } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 import { DelimiterSearch, DelimiterTable, type Found } from "./delimiter_search.ts";
@@ -60,14 +61,14 @@ export function delimited(options: DelimitedOptions): Codec<Uint8Array> {
 
 /** Checks and copies, so that later changes of the caller's arrays change nothing. */
 function bytesOf(delimiters: unknown): Uint8Array[] {
-  if (!Array.isArray(delimiters) || delimiters.length === 0) {
-    throw invalid("delimiters", "an array with at least one delimiter", delimiters);
-  }
+  const rule = "an array with at least one delimiter";
+  if (!Array.isArray(delimiters)) throw invalid("delimiters", rule, delimiters);
+  if (delimiters.length === 0) throw invalidValue("delimiters", rule, delimiters);
   return Array.from(delimiters, (delimiter: unknown, i) => {
     const bytes = typeof delimiter === "string" ? new TextEncoder().encode(delimiter) : delimiter;
-    if (!(bytes instanceof Uint8Array) || bytes.length === 0) {
-      throw invalid(`delimiters[${i}]`, "a string or Uint8Array that is not empty", delimiter);
-    }
+    const rule = "a string or Uint8Array that is not empty";
+    if (!(bytes instanceof Uint8Array)) throw invalid(`delimiters[${i}]`, rule, delimiter);
+    if (bytes.length === 0) throw invalidValue(`delimiters[${i}]`, rule, delimiter);
     return new Uint8Array(bytes);
   });
 }
@@ -122,10 +123,14 @@ class DelimitedCodec implements Codec<Uint8Array> {
     inFront ??= search.found.shift();
     const found = search.found[0];
     if (inFront?.bytes === length && found !== undefined && found.at < end) {
-      throw new TypeError(`Cannot send frame: the message has a delimiter in it, at byte ${found.at - length}`);
+      throw typeError(
+        "ERR_INVALID_ARG_VALUE",
+        `Cannot send frame: the message has a delimiter in it, at byte ${found.at - length}`,
+      );
     }
     if (waiting || inFront?.bytes !== length) {
-      throw new TypeError(
+      throw typeError(
+        "ERR_INVALID_ARG_VALUE",
         "Cannot send frame: the message would make another delimiter with the one in front or behind",
       );
     }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { rangeError } from "../base/argument_errors.ts";
 import { checkInteger, invalid } from "../base/check.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 import { QueuedDecoder } from "./queued_decoder.ts";
@@ -37,7 +38,7 @@ export function fixedLength(frameBytes: number): Codec<Uint8Array> {
     encode(message) {
       if (!(message instanceof Uint8Array)) throw invalid("message", "a Uint8Array", message);
       if (message.length !== size) {
-        throw new RangeError(`Cannot send frame: it must have exactly ${size} bytes; it has ${message.length}`);
+        throw rangeError(`Cannot send frame: it must have exactly ${size} bytes; it has ${message.length}`);
       }
       return new Uint8Array(message);
     },

@@ -3,6 +3,7 @@
 import { checkFunction, checkKeys, invalid } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
 import { BAD_MESSAGES_A_TURN, nextTurn } from "./bad_messages.ts";
+import { checkCodec } from "./check_codec.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 
 /** How a {@link FrameDecoderStream} deals with bad messages. */
@@ -41,7 +42,7 @@ export class FrameDecoderStream<T> implements TransformStream<Uint8Array, T> {
   constructor(codec: Pick<Codec<never, T>, "decoder">, options: FrameDecoderStreamOptions = {}) {
     checkKeys("options", options, ["onInvalid"]);
     if (options.onInvalid !== undefined) checkFunction("onInvalid", options.onInvalid);
-    if (typeof codec?.decoder !== "function") throw invalid("codec", "a codec", codec);
+    checkCodec("codec", codec);
     const pump = new DecoderPump<T>(codec.decoder(), options.onInvalid);
     this.readable = new ReadableStream<T>({
       start: (controller) => void (pump.reader = controller),
@@ -199,7 +200,7 @@ class DecoderPump<T> {
 export class FrameEncoderStream<T> extends TransformStream<T, Uint8Array<ArrayBuffer>> {
   /** Makes a stream for one sequence of messages. */
   constructor(codec: Codec<T, unknown>) {
-    if (typeof codec?.encode !== "function") throw invalid("codec", "a codec", codec);
+    checkCodec("codec", codec, "encode");
     super({
       transform(message, controller) {
         controller.enqueue(codec.encode(message));

@@ -3,6 +3,7 @@
 import { checkFunction, checkKeys, invalid } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
 import { BAD_MESSAGES_A_TURN, nextTurn } from "./bad_messages.ts";
+import { checkCodec } from "./check_codec.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 
 /** Where bytes come from: a stream, a socket, a file, anything that iterates over chunks. */
@@ -43,7 +44,7 @@ export function frames<T>(
 ): AsyncIterableIterator<T, undefined> {
   checkKeys("options", options, ["onInvalid"]);
   if (options.onInvalid !== undefined) checkFunction("onInvalid", options.onInvalid);
-  if (typeof codec?.decoder !== "function") throw invalid("codec", "a codec", codec);
+  checkCodec("codec", codec);
   if (typeof source?.[Symbol.asyncIterator] !== "function") {
     throw invalid("source", "a ReadableStream or an async iterable of Uint8Arrays", source);
   }

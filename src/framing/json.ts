@@ -7,9 +7,10 @@
  * @module
  */
 
-import { checkKeys, invalid } from "../base/check.ts";
+import { checkKeys } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
 import type { ByteSink } from "./byte_sink.ts";
+import { checkCodec } from "./check_codec.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 import { JSON_VALUE_KEYS, JsonText, jsonTextOf, type JsonValueOptions } from "./json_text.ts";
 import { lengthPrefixed, LengthPrefixedCodec } from "./length_prefixed.ts";
@@ -51,7 +52,7 @@ export function json<In = unknown, Out = In>(options?: Omit<JsonOptions, "schema
 export function json<In, Out>(options: JsonOptions<In, Out> = {}): Codec<In, Out> {
   checkKeys("options", options, ["framing", ...JSON_VALUE_KEYS]);
   const { framing = lengthPrefixed() } = options;
-  if (typeof framing?.decoder !== "function") throw invalid("framing", "a codec", framing);
+  checkCodec("framing", framing);
   return new JsonCodec<In, Out>(framing, new JsonText(options));
 }
 

@@ -1,5 +1,6 @@
 /** JSON text to checked values and back: below `json` and `ndjson`. */
 
+import { typeError, withCode } from "../base/argument_errors.ts";
 import { checkInteger, printable } from "../base/check.ts";
 import { asError, MessageError } from "../base/errors.ts";
 import { applySchema, checkSchema, type StandardSchema } from "./standard_schema.ts";
@@ -63,8 +64,15 @@ export class JsonText<Out> {
 
 /** The text of a value. Throws a TypeError for what JSON cannot say. */
 export function jsonTextOf(value: unknown): string {
-  const text: string | undefined = JSON.stringify(value); // throws a TypeError for cycles and BigInts
-  if (text === undefined) throw new TypeError(`Cannot send message: JSON has no value for ${typeof value}`);
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    throw withCode(error); // a cycle, a BigInt, or what a toJSON() throws
+  }
+  if (text === undefined) {
+    throw typeError("ERR_INVALID_ARG_VALUE", `Cannot send message: JSON has no value for ${typeof value}`);
+  }
   return text;
 }
 

@@ -19,7 +19,8 @@
  */
 
 import { Buffer } from "node:buffer";
-import { checkBound, checkInteger, checkKeys, invalid } from "../base/check.ts";
+import { rangeError, typeError } from "../base/argument_errors.ts";
+import { checkBound, checkInteger, checkKeys, invalid, invalidValue } from "../base/check.ts";
 import type { ByteSink } from "./byte_sink.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 import { fieldBytes, largestLength, type LengthLayout, writeLength } from "./length_field.ts";
@@ -100,17 +101,20 @@ const LARGEST_OFFSET = 65_535;
 export function lengthPrefixed(options: LengthPrefixedOptions = {}): Codec<Uint8Array> {
   checkKeys("options", options, KEYS);
   const { bytes = 4, endian = "big", onOversize = "fail" } = options;
-  if (bytes !== "varint" && !WIDTHS.includes(bytes)) throw invalid("bytes", '1, 2, 3, 4, 8 or "varint"', bytes);
-  if (endian !== "big" && endian !== "little") throw invalid("endian", '"big" or "little"', endian);
+  if (bytes !== "varint" && !WIDTHS.includes(bytes)) throw invalidValue("bytes", '1, 2, 3, 4, 8 or "varint"', bytes);
+  if (endian !== "big" && endian !== "little") throw invalidValue("endian", '"big" or "little"', endian);
   if (bytes === "varint" && options.endian !== undefined) {
-    throw new TypeError('Option "endian" is not for "varint" lengths: the order of their bytes is fixed');
+    throw typeError(
+      "ERR_INCOMPATIBLE_OPTION_PAIR",
+      'Option "endian" is not for "varint" lengths: the order of their bytes is fixed',
+    );
   }
-  if (onOversize !== "fail" && onOversize !== "skip") throw invalid("onOversize", '"fail" or "skip"', onOversize);
+  if (onOversize !== "fail" && onOversize !== "skip") throw invalidValue("onOversize", '"fail" or "skip"', onOversize);
   const width = bytes === "varint" ? 0 : bytes;
   const adjust = checkInteger("adjust", options.adjust, 0, -0x8000_0000, 0x7fff_ffff);
   const largest = largestLength(width) + adjust;
   if (largest < 0) {
-    throw new RangeError(
+    throw rangeError(
       `Option "adjust" must be at least ${-largestLength(width)} with "bytes" ${bytes}; it is ${adjust}`,
     );
   }
@@ -192,13 +196,16 @@ export class LengthPrefixedCodec implements Codec<Uint8Array> {
   #frameBytes(message: Uint8Array): number {
     const { offset, adjust, strip, maxFrameBytes } = this.#layout;
     if (strip >= 0) {
-      throw new TypeError(`Cannot send frame: with the option "strip" (${strip}) the codec is for receiving only`);
+      throw typeError(
+        "ERR_METHOD_NOT_IMPLEMENTED",
+        `Cannot send frame: with the option "strip" (${strip}) the codec is for receiving only`,
+      );
     }
     if (!(message instanceof Uint8Array)) throw invalid("message", "a Uint8Array", message);
     const bodyBytes = message.length - offset;
     if (bodyBytes > maxFrameBytes) throw tooLarge("send", bodyBytes, maxFrameBytes);
     if (bodyBytes < Math.max(0, adjust)) {
-      throw new RangeError(
+      throw rangeError(
         `Cannot send frame: the message must have at least ${offset + Math.max(0, adjust)} bytes ` +
           `("offset" ${offset}, "adjust" ${adjust}); it has ${message.length}`,
       );

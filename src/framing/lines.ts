@@ -8,7 +8,8 @@
  */
 
 import { Buffer, isUtf8 } from "node:buffer";
-import { checkBoolean, checkBound, checkKeys, invalid } from "../base/check.ts";
+import { typeError } from "../base/argument_errors.ts";
+import { checkBoolean, checkBound, checkKeys, invalid, invalidValue } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 import { LineDecoder } from "./line_decoder.ts";
@@ -58,7 +59,7 @@ export function lines(options: LinesOptions = {}): Codec<string> {
   const maxFrameBytes = checkBound("maxFrameBytes", options.maxFrameBytes, DEFAULT_MAX_FRAME_BYTES, 0);
   const fatal = checkBoolean("fatal", options.fatal, false);
   const { eol = "\n" } = options;
-  if (eol !== "\n" && eol !== "\r\n") throw invalid("eol", '"\\n" or "\\r\\n"', eol);
+  if (eol !== "\n" && eol !== "\r\n") throw invalidValue("eol", '"\\n" or "\\r\\n"', eol);
   return {
     decoder: (): FrameDecoder<string> => new TextLineDecoder(maxFrameBytes, fatal),
     encode(message) {
@@ -76,11 +77,15 @@ const text = new TextDecoder("utf-8", { ignoreBOM: true });
 function checkLine(line: unknown): void {
   if (typeof line !== "string") throw invalid("message", "a string", line);
   const at = line.indexOf("\n");
-  if (at >= 0) throw new TypeError(`Cannot send line: it has an end of line in it, at character ${at}`);
-  if (line.endsWith("\r")) {
-    throw new TypeError("Cannot send line: it ends with a CR, which would become part of its end");
+  if (at >= 0) {
+    throw typeError("ERR_INVALID_ARG_VALUE", `Cannot send line: it has an end of line in it, at character ${at}`);
   }
-  if (!line.isWellFormed()) throw new TypeError(`Cannot send line: half a surrogate pair is no UTF-8`);
+  if (line.endsWith("\r")) {
+    throw typeError("ERR_INVALID_ARG_VALUE", "Cannot send line: it ends with a CR, which would become part of its end");
+  }
+  if (!line.isWellFormed()) {
+    throw typeError("ERR_INVALID_ARG_VALUE", "Cannot send line: half a surrogate pair is no UTF-8");
+  }
 }
 
 class TextLineDecoder implements FrameDecoder<string> {

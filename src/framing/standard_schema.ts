@@ -1,7 +1,8 @@
 /** Validators of messages, whoever made them: the Standard Schema interface, version 1 (standardschema.dev). */
 
+import { typeError } from "../base/argument_errors.ts";
 import { MessageError } from "../base/errors.ts";
-import { invalid, printable } from "../base/check.ts";
+import { invalid, printable, show } from "../base/check.ts";
 
 /** Why a value is not valid. */
 export interface StandardIssue {
@@ -52,10 +53,13 @@ export function applySchema<Out>(schema: StandardSchema<unknown, Out>, value: un
   } catch (cause) {
     throw invalidMessage("the schema threw", frameBytes, cause);
   }
-  if (typeof result !== "object" || result === null) throw invalid("schema", "a validator that gives a result", result);
+  if (typeof result !== "object" || result === null) {
+    const message = `Option "schema" must be a validator that gives a result; it gives ${show(result)}`;
+    throw typeError("ERR_INVALID_RETURN_VALUE", message);
+  }
   if ("then" in result) {
     Promise.resolve(result).catch(() => {}); // nobody will hear of it
-    throw new TypeError('Option "schema" must validate at once; its validate() gave a promise');
+    throw typeError("ERR_INVALID_RETURN_VALUE", 'Option "schema" must validate at once; its validate() gave a promise');
   }
   if (result.issues === undefined) {
     // For a decoder undefined is no message but the wish for more bytes.

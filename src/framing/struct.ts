@@ -8,8 +8,10 @@
  * @module
  */
 
-import { checkKeys, invalid, show } from "../base/check.ts";
+import { type Coded, rangeError, typeError } from "../base/argument_errors.ts";
+import { checkKeys, invalid, invalidValue, show } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
+import { checkCodec } from "./check_codec.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 import { lengthPrefixed } from "./length_prefixed.ts";
 
@@ -69,8 +71,8 @@ export function struct<const Fields extends StructFields>(
 ): Codec<StructMessage<Fields>> {
   checkKeys("options", options, ["endian", "framing"]);
   const { endian = "big", framing = lengthPrefixed() } = options;
-  if (endian !== "big" && endian !== "little") throw invalid("endian", '"big" or "little"', endian);
-  if (typeof framing?.decoder !== "function") throw invalid("framing", "a codec", framing);
+  if (endian !== "big" && endian !== "little") throw invalidValue("endian", '"big" or "little"', endian);
+  checkCodec("framing", framing);
   const header = new Header(fields, endian === "little");
   return {
     decoder: (): FrameDecoder<StructMessage<Fields>> => new StructDecoder<Fields>(framing.decoder(), header),
@@ -120,7 +122,7 @@ function float(bits: number, read: Get<number>, set: Set<number>): Kind {
     write(view, at, little, name, value) {
       if (typeof value !== "number") throw refused(name, "a number", value);
       if (bits === 32 && Number.isFinite(value) && !Number.isFinite(Math.fround(value))) {
-        throw new RangeError(
+        throw rangeError(
           `Cannot send message: field "${name}" must be a number that 32 bits can hold; it is ${value}`,
         );
       }
@@ -129,12 +131,20 @@ function float(bits: number, read: Get<number>, set: Set<number>): Kind {
   };
 }
 
-function refused(name: string, rule: string, value: unknown): TypeError {
-  return new TypeError(`Cannot send message: field "${name}" must be ${rule}; it is ${show(value)}`);
+function refused(name: string, rule: string, value: unknown): Coded<TypeError> {
+  return typeError(
+    "ERR_INVALID_ARG_TYPE",
+    `Cannot send message: field "${name}" must be ${rule}; it is ${show(value)}`,
+  );
 }
 
-function outOfRange(name: string, min: number | bigint, max: number | bigint, value: number | bigint): RangeError {
-  return new RangeError(
+function outOfRange(
+  name: string,
+  min: number | bigint,
+  max: number | bigint,
+  value: number | bigint,
+): Coded<RangeError> {
+  return rangeError(
     `Cannot send message: field "${name}" must be an integer from ${min} to ${max}; it is ${value}`,
   );
 }
@@ -170,17 +180,17 @@ class Header {
   readonly #names: ReadonlySet<string>;
 
   constructor(fields: StructFields, little: boolean) {
-    if (typeof fields !== "object" || fields === null || Object.keys(fields).length === 0) {
-      throw invalid("fields", "an object with at least one field", fields);
-    }
+    const rule = "an object with at least one field";
+    if (typeof fields !== "object" || fields === null) throw invalid("fields", rule, fields);
+    if (Object.keys(fields).length === 0) throw invalidValue("fields", rule, fields);
     let at = 0;
     this.#fields = Object.entries(fields).map(([name, type]) => {
       // An object puts names that look like indexes first, whatever their place in the description.
       if (name === "payload" || name === "__proto__" || /^\d+$/.test(name)) {
-        throw new TypeError(`Option "fields" cannot have a field named ${show(name)}`);
+        throw typeError("ERR_INVALID_ARG_VALUE", `Option "fields" cannot have a field named ${show(name)}`);
       }
       if (typeof type !== "string" || !Object.hasOwn(KINDS, type)) {
-        throw invalid(`fields.${name}`, `one of ${Object.keys(KINDS).join(", ")}`, type);
+        throw invalidValue(`fields.${name}`, `one of ${Object.keys(KINDS).join(", ")}`, type);
       }
       const kind = KINDS[type];
       const field = { name, at, kind };
@@ -196,7 +206,9 @@ class Header {
   write(message: Readonly<Record<string, unknown>>): Uint8Array<ArrayBuffer> {
     if (typeof message !== "object" || message === null) throw invalid("message", "an object", message);
     for (const name of Object.keys(message)) {
-      if (!this.#names.has(name)) throw new TypeError(`Cannot send message: the header has no field ${show(name)}`);
+      if (!this.#names.has(name)) {
+        throw typeError("ERR_INVALID_ARG_VALUE", `Cannot send message: the header has no field ${show(name)}`);
+      }
     }
     const { payload } = message;
     if (!(payload instanceof Uint8Array)) throw refused("payload", "a Uint8Array", payload);

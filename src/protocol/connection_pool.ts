@@ -1,7 +1,7 @@
 /** A bound on how many sockets are kept. */
 
-import { checkBound } from "../base/check.ts";
-import type { TCPSocket } from "../socket/tcp_socket.ts";
+import { checkBound, invalid } from "../base/check.ts";
+import { TCPSocket } from "../socket/tcp_socket.ts";
 
 /**
  * Counts sockets and refuses those over its bound. A socket counts until its `close`; adding it twice counts once, and a
@@ -37,6 +37,7 @@ export class ConnectionPool<Socket extends TCPSocket<any> = TCPSocket<any>> {
 
   /** Adds a socket and gives true; at the bound it destroys the socket and gives false, as it does for a closed one. */
   addConnection(socket: Socket): boolean {
+    if (!(socket instanceof TCPSocket)) throw invalid("socket", "a TCPSocket of this package", socket);
     if (this.connections.has(socket)) return true;
     if (socket.destroyed) return false;
     if (this.connections.size >= this.maxConnections) {

@@ -5,6 +5,7 @@ import { EventEmitter } from "node:events";
 import "node:process";
 import type { SocketError } from "../base/errors.ts";
 import { checkKeys, invalid } from "../base/check.ts";
+import { checkCodec } from "../framing/check_codec.ts";
 import type { Codec } from "../framing/codec.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
@@ -75,7 +76,7 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
   // deno-lint-ignore no-explicit-any -- whatever the user keeps on his sockets
   constructor(socket: TCPSocket<any>, codec: Codec<In, Out>, options: FramedOptions = {}) {
     super({ captureRejections: true });
-    if (typeof codec?.decoder !== "function") throw invalid("codec", "a codec", codec);
+    checkCodec("codec", codec);
     checkKeys("options", options, ["head"]);
     const { head } = options;
     if (head !== undefined && !(head instanceof Uint8Array)) throw invalid("head", "a Uint8Array", head);

@@ -1,5 +1,6 @@
 /** Finds peers that are gone without a word: pings them, and counts how long nothing came back. */
 
+import { rangeError } from "../base/argument_errors.ts";
 import { now } from "../base/clock.ts";
 import { checkInteger, checkKeys, checkMs, invalid } from "../base/check.ts";
 import { DeadlineTimer } from "../base/deadline_timer.ts";
@@ -52,12 +53,13 @@ export function resolveHeartbeat(
   options: HeartbeatOptions,
   known: readonly string[] = HEARTBEAT_KEYS,
 ): ResolvedHeartbeat {
+  if (options === undefined) throw invalid("options", "an object", options);
   checkKeys("options", options, known);
   const intervalMs = checkMs("intervalMs", options.intervalMs, 30_000);
-  if (intervalMs < 1) throw invalid("intervalMs", "1 millisecond or more", intervalMs);
+  if (intervalMs < 1) throw rangeError(`Option "intervalMs" must be 1 millisecond or more; it is ${intervalMs}`);
   const { jitter = 0.1 } = options;
   if (typeof jitter !== "number") throw invalid("jitter", "a number from 0 to 0.5", jitter);
-  if (!(jitter >= 0 && jitter <= 0.5)) throw new RangeError(`Option "jitter" must be from 0 to 0.5; it is ${jitter}`);
+  if (!(jitter >= 0 && jitter <= 0.5)) throw rangeError(`Option "jitter" must be from 0 to 0.5; it is ${jitter}`);
   return { intervalMs, misses: checkInteger("misses", options.misses, 2, 1, 1_000), jitter };
 }
 

@@ -1,5 +1,6 @@
 /** A heartbeat that speaks in messages: sends pings, answers those of the peer, ends the socket of a dead one. */
 
+import { typeError } from "../base/argument_errors.ts";
 import { checkFunction } from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
 import type { Connection } from "../socket/connection.ts";
@@ -44,7 +45,7 @@ export class MessageHeartbeat<In, Out> implements HeartbeatPort {
       if (value !== undefined) checkFunction(name, value);
     }
     if ((isPing === undefined) !== (pong === undefined)) {
-      throw new TypeError('Options "isPing" and "pong" belong together: give both or none');
+      throw typeError("ERR_MISSING_OPTION", 'Options "isPing" and "pong" belong together: give both or none');
     }
     this.#connection = connection;
     this.#send = send;

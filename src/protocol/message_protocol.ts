@@ -1,7 +1,9 @@
 /** Messages over one socket. */
 
+import { typeError } from "../base/argument_errors.ts";
 import type { SocketError } from "../base/errors.ts";
 import { checkKeys } from "../base/check.ts";
+import { checkCodec } from "../framing/check_codec.ts";
 import type { Codec } from "../framing/codec.ts";
 import { json } from "../framing/json.ts";
 import { lengthPrefixed } from "../framing/length_prefixed.ts";
@@ -181,9 +183,13 @@ export class MessageProtocol<In = unknown, Out = In> {
 function codecOf<In, Out>(options: MessageProtocolOptions<In, Out>): Codec<In, Out> | undefined {
   checkKeys("options", options, ["codec", "maxFrameBytes"]);
   const { codec, maxFrameBytes } = options;
+  if (codec !== undefined) checkCodec("codec", codec);
   if (maxFrameBytes === undefined) return codec;
   if (codec !== undefined) {
-    throw new TypeError('Option "maxFrameBytes" belongs to the default codec; give it to your "codec" instead');
+    throw typeError(
+      "ERR_INCOMPATIBLE_OPTION_PAIR",
+      'Option "maxFrameBytes" belongs to the default codec; give it to your "codec" instead',
+    );
   }
   return json({ framing: lengthPrefixed({ maxFrameBytes }) }) as Codec<unknown> as Codec<In, Out>; // see above
 }

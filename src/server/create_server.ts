@@ -1,5 +1,6 @@
 /** The door to the server. */
 
+import { typeError } from "../base/argument_errors.ts";
 import { show } from "../base/check.ts";
 import type { ServerOptions } from "./options.ts";
 import { TcpServer } from "./server.ts";
@@ -36,7 +37,8 @@ export function createServer<State = unknown>(
 ): TcpServer<State> {
   const [protocol, options] = args;
   if (args.length > 0 && protocol !== ServerProtocol.TCP) {
-    throw new TypeError(
+    throw typeError(
+      "ERR_INVALID_ARG_VALUE",
       `Argument "protocol" must be ServerProtocol.TCP ("tcp"), the only one supported; it is ${show(protocol)}` +
         (typeof protocol === "object" ? " (options are the second argument)" : ""),
     );

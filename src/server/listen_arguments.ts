@@ -1,5 +1,6 @@
 /** The forms of `listen`: read, checked, turned into server options. */
 
+import { typeError } from "../base/argument_errors.ts";
 import { checkFunction, checkKeys, checkPort, invalid } from "../base/check.ts";
 import type { VirtualNetwork } from "../transport/virtual_network.ts";
 import type { ServerOptions } from "./options.ts";
@@ -55,10 +56,13 @@ function readObject(given: ListenOptions): ServerOptions {
   checkKeys("options", given, ["port", "hostname", "host", "backlog", "path", "network"]);
   const { host, hostname, path, port, backlog, network } = given;
   if (host !== undefined && hostname !== undefined && host !== hostname) {
-    throw new TypeError(`Options "host" and "hostname" must not differ; they are "${host}" and "${hostname}"`);
+    throw typeError(
+      "ERR_INVALID_ARG_VALUE",
+      `Options "host" and "hostname" must not differ; they are "${host}" and "${hostname}"`,
+    );
   }
   if (path !== undefined && (port !== undefined || host !== undefined || hostname !== undefined)) {
-    throw new TypeError('Option "path" excludes "port" and "hostname"');
+    throw typeError("ERR_INCOMPATIBLE_OPTION_PAIR", 'Option "path" excludes "port" and "hostname"');
   }
   const name = hostname ?? host;
   return {

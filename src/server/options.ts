@@ -9,6 +9,7 @@ import {
   checkPort,
   checkString,
   invalid,
+  invalidValue,
 } from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
 import { DEADLINE_KEYS, type SocketDeadlines } from "../socket/deadline_options.ts";
@@ -148,6 +149,7 @@ const GROUPS = ["tcp", "limits", "deadlines", "tls"] as const;
 
 /** Lays `more` over `base`, group by group; what is undefined in `more` says nothing. Copies, so that later changes of the caller's objects change nothing. */
 export function mergeServerOptions(base: ServerOptions, more: ServerOptions): ServerOptions {
+  if (more === undefined) throw invalid("options", "an object", more);
   checkKeys("options", more, KEYS);
   const merged = overlay(base, more);
   for (const group of GROUPS) {
@@ -159,6 +161,7 @@ export function mergeServerOptions(base: ServerOptions, more: ServerOptions): Se
 
 /** The same for TLS alone. */
 export function mergeTlsOptions(base: TlsOptions, more: Partial<TlsOptions>): TlsOptions {
+  if (more === undefined) throw invalid("tls", "an object", more);
   checkKeys("tls", more, TLS_KEYS);
   return overlay(base, more);
 }
@@ -196,7 +199,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
 
 function readsProxyHeader({ proxyProtocol = "off" }: ServerOptions): boolean {
   if (proxyProtocol === "off" || proxyProtocol === "required") return proxyProtocol === "required";
-  throw invalid("proxyProtocol", '"off" or "required"', proxyProtocol);
+  throw invalidValue("proxyProtocol", '"off" or "required"', proxyProtocol);
 }
 
 /** The key material is read at `listen` only. */

@@ -3,6 +3,7 @@
 import { EventEmitter } from "node:events";
 // Without this module the rejections of async handlers are swallowed by the runtime's events.
 import "node:process";
+import { typeError } from "../base/argument_errors.ts";
 import { checkFunction } from "../base/check.ts";
 import { asError, type SocketError, TcpError } from "../base/errors.ts";
 import type { ServerMetrics } from "../telemetry/metrics.ts";
@@ -113,7 +114,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   onConnection(handler: (socket: TCPSocket<State>) => void): this {
     checkFunction("handler", handler);
     if (this.#iterating !== undefined) {
-      throw new TypeError("Connections are taken by iteration already; onConnection would get none");
+      throw typeError("ERR_INVALID_STATE", "Connections are taken by iteration already; onConnection would get none");
     }
     return this.on("connection", handler);
   }
@@ -187,12 +188,12 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<TCPSocket<State>, undefined> {
     if (this.listenerCount("connection") > 0) {
-      throw new TypeError("Connections go to onConnection already; iterate or handle, not both");
+      throw typeError("ERR_INVALID_STATE", "Connections go to onConnection already; iterate or handle, not both");
     }
     const source = this.#source;
-    if (source === undefined) throw new TypeError("Cannot iterate: call listen() first");
+    if (source === undefined) throw typeError("ERR_SERVER_NOT_RUNNING", "Cannot iterate: call listen() first");
     if (this.#iterating === source) {
-      throw new TypeError("This server is being iterated already; one consumer at a time");
+      throw typeError("ERR_INVALID_STATE", "This server is being iterated already; one consumer at a time");
     }
     this.#iterating = source;
     return iterateConnections(() => this.#next(source), () => this.#endIteration(source));
@@ -309,7 +310,9 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    * ```
    */
   closeOnSignals(options: CloseOnSignalsOptions = {}): Promise<DrainReport> {
-    if (this.#signals !== undefined) throw new TypeError("closeOnSignals was called already; once is enough");
+    if (this.#signals !== undefined) {
+      throw typeError("ERR_INVALID_STATE", "closeOnSignals was called already; once is enough");
+    }
     if (this.#closing?.over === true) return this.#closing.report; // closed already: there is nothing to hear
     this.#signals = new SignalWatch(this, options);
     return this.#signals.report;

@@ -31,7 +31,7 @@ export interface Capabilities {
   readonly keepAliveInitialDelay: boolean;
   /** Whether `reusePort` may be asked for. */
   readonly reusePort: boolean;
-  /** Whether `resetAndDestroy` can send a reset. */
+  /** Whether `resetAndDestroy` can send a reset. A `Deno.TcpConn` cannot send a reset; `node:net` in Deno can. */
   readonly reset: boolean;
 }
 

@@ -1,5 +1,6 @@
 /** The system's signals that close a server. */
 
+import { typeError } from "../base/argument_errors.ts";
 import { invalid, show } from "../base/check.ts";
 import { CLOSE_KEYS, type CloseOptions, type DrainReport, resolveClose } from "./drain.ts";
 
@@ -28,8 +29,8 @@ export class SignalWatch {
 
   /** Hears from now on. Throws for wrong options and for a signal that cannot be heard. */
   constructor(server: ClosablePort, options: CloseOnSignalsOptions) {
-    const { signals = ["SIGTERM", "SIGINT"], ...close } = options;
     resolveClose(options, [...CLOSE_KEYS, "signals"]);
+    const { signals = ["SIGTERM", "SIGINT"], ...close } = options;
     if (!Array.isArray(signals)) throw invalid("signals", "an array of signals", signals);
     this.report = this.#closed.promise;
     let count = 0;
@@ -58,7 +59,11 @@ function hear(signals: readonly Deno.Signal[], heard: () => void): () => void {
   } catch (cause) {
     stop();
     const names = signals.map(show).join(", ");
-    throw new TypeError(`Option "signals" must be signals that a program can hear; it is [${names}]`, { cause });
+    throw typeError(
+      "ERR_UNKNOWN_SIGNAL",
+      `Option "signals" must be signals that a program can hear; it is [${names}]`,
+      cause,
+    );
   }
   return stop;
 }

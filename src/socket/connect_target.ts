@@ -1,5 +1,6 @@
 /** The forms of `connect`: read, checked, turned into one record. */
 
+import { typeError } from "../base/argument_errors.ts";
 import { checkKeys, checkMs, checkPort, checkString, invalid } from "../base/check.ts";
 import { dial, type Target } from "../transport/dial.ts";
 import { doorsOf, type NetworkDoors, type VirtualNetwork } from "../transport/virtual_network.ts";
@@ -92,7 +93,9 @@ export function resolveConnect(
   const proxyHeader = options.proxyHeader === undefined ? undefined : encodeProxyHeader(options.proxyHeader);
   const timeoutMs = options.timeoutMs === undefined ? undefined : checkMs("timeoutMs", options.timeoutMs, 0);
   if (path !== undefined) {
-    if (port !== undefined || host !== undefined) throw new TypeError('Option "path" excludes "port" and "host"');
+    if (port !== undefined || host !== undefined) {
+      throw typeError("ERR_INCOMPATIBLE_OPTION_PAIR", 'Option "path" excludes "port" and "host"');
+    }
     return {
       target: { path },
       timeoutMs,
@@ -102,7 +105,9 @@ export function resolveConnect(
       tls: resolveTls(options.tls ?? socket.tls, { unix: true, deadline: socket.deadline }),
     };
   }
-  if (port === undefined) throw new TypeError('Option "port" or "path" must say where to connect; both are missing');
+  if (port === undefined) {
+    throw typeError("ERR_MISSING_ARGS", 'Option "port" or "path" must say where to connect; both are missing');
+  }
   const tls = resolveTls(options.tls ?? socket.tls, { unix: false, deadline: socket.deadline });
   const to = { host: host ?? "localhost", port: checkPort(port) };
   return { target: to, timeoutMs, signal, tls, dial: open, proxyHeader };
@@ -125,6 +130,7 @@ export function readConnectArguments(
   let options: ConnectOptions;
   if (typeof first === "object" && first !== null) options = first;
   else if (typeof first === "string" && !/^\d+$/.test(first)) options = { path: first };
+  else if (first === undefined) options = {};
   else options = { port: checkPort(first), ...(second === undefined ? {} : { host: second as string }) };
   return { request: resolveConnect(options, CONNECT_KEYS, socket), ...(callback === undefined ? {} : { callback }) };
 }

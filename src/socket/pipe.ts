@@ -1,6 +1,7 @@
 /** One `socket.pipe(target)`. */
 
 import type { Buffer } from "node:buffer";
+import { invalid } from "../base/check.ts";
 import type { Connection } from "./connection.ts";
 import type { Taken } from "./read_loop.ts";
 
@@ -18,6 +19,13 @@ export interface PipeTarget {
   removeListener(event: string, listener: (...args: any[]) => void): unknown;
   /** For `pipe` and `unpipe`. */
   emit(event: string, ...args: unknown[]): boolean;
+}
+
+/** What cannot take bytes, or has no listeners, is no target. */
+export function checkTarget(target: unknown): void {
+  const methods = ["write", "end", "on", "removeListener", "emit"];
+  if (methods.every((name) => typeof Reflect.get(Object(target), name) === "function")) return;
+  throw invalid("target", "a socket or a writable of node:stream (for web streams there is readable.pipeTo())", target);
 }
 
 /** Its target, and what is due to it. */

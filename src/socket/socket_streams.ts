@@ -1,6 +1,7 @@
 /** The stream face: the two web streams of a socket. */
 
 import type { Buffer } from "node:buffer";
+import { typeError } from "../base/argument_errors.ts";
 import { asError } from "../base/errors.ts";
 import type { Connection } from "./connection.ts";
 import type { ReadConsumer } from "./connection_ports.ts";
@@ -128,7 +129,9 @@ export function makeWritable(connection: Connection): WritableStream<Uint8Array>
     },
     write(chunk) {
       used = true;
-      if (!ArrayBuffer.isView(chunk)) throw new TypeError("A chunk written to a socket must be a Uint8Array");
+      if (!ArrayBuffer.isView(chunk)) {
+        throw typeError("ERR_INVALID_ARG_TYPE", "A chunk written to a socket must be a Uint8Array");
+      }
       return new Promise((resolve, reject) => {
         connection.write(chunk, (error) => error ? reject(error) : resolve());
       });

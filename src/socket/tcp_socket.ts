@@ -16,7 +16,7 @@ import { startDialing } from "./dialing.ts";
 import { EventReader } from "./event_reader.ts";
 import { armIdleTimer } from "./idle_timer.ts";
 import { SocketIteration } from "./iteration.ts";
-import { Pipe, type PipeTarget } from "./pipe.ts";
+import { checkTarget, Pipe, type PipeTarget } from "./pipe.ts";
 import { resolveSocketSettings, SOCKET_OPTION_KEYS, type SocketSettings, type TCPSocketOptions } from "./settings.ts";
 import { connectionOf, SocketFacts } from "./socket_facts.ts";
 import { startUpgrade, type UpgradeOptions, type UpgradeState } from "./upgrade.ts";
@@ -174,8 +174,8 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   }
 
   /**
-   * Ends the connection now. Deno cannot send a reset, so the peer sees the connection close (`app.capabilities.reset` is
-   * false).
+   * Ends the connection now. A `Deno.TcpConn` cannot send a reset (`node:net` in Deno can), so the peer sees the connection
+   * close; `app.capabilities.reset` is false.
    */
   resetAndDestroy(): this {
     return this.destroy();
@@ -225,9 +225,10 @@ export class TCPSocket<State = unknown> extends SocketFacts {
    * Hands everything that comes to `target`, another socket or a writable of `node:stream`, at the target's pace, and
    * ends it at our peer's end unless `end` is false. Gives the target.
    */
-  pipe<Target extends PipeTarget>(target: Target, options: { end?: boolean } = {}): Target {
+  pipe<Target extends PipeTarget>(target: Target, options?: { end?: boolean }): Target {
+    checkTarget(target);
     const to = target instanceof TCPSocket ? connectionOf(target) : undefined;
-    const ends = options.end ?? true;
+    const ends = options?.end !== false;
     this.#events.claim(); // before the target hears of us, because it may throw
     this.#events.addPipe(new Pipe(connectionOf(this), target, to, ends, () => this.unpipe(target)));
     return target;

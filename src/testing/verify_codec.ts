@@ -1,7 +1,9 @@
 /** The laws that every codec keeps, checked on one. */
 
 import { equals } from "@std/bytes";
-import { checkInteger, checkKeys, invalid } from "../base/check.ts";
+import { typeError } from "../base/argument_errors.ts";
+import { checkInteger, checkKeys, invalid, invalidValue } from "../base/check.ts";
+import { checkCodec } from "../framing/check_codec.ts";
 import type { Codec } from "../framing/codec.ts";
 import { Broken, brokenBy, show, showSteps } from "./broken.ts";
 import {
@@ -52,6 +54,8 @@ export interface VerifyCodecOptions<In, Out = In> {
  * `end()` were called.
  */
 export class CodecLawError extends Error {
+  /** As every error has one. */
+  readonly code = "ERR_CODEC_LAW";
   /** Which law. */
   readonly law: string;
   /** The bytes it was broken with, one after the other as they were pushed. */
@@ -187,16 +191,17 @@ function checkEncoding<In>(codec: Codec<In, unknown>, messages: readonly In[]): 
 }
 
 function checkOptions(codec: unknown, options: VerifyCodecOptions<unknown, unknown>): void {
-  if (typeof Reflect.get(Object(codec), "decoder") !== "function") throw invalid("codec", "a codec", codec);
+  checkCodec("codec", codec);
   if (options === undefined) throw invalid("options", "an object with messages", options);
   checkKeys("options", options, ["messages", "received", "wire", "invalid", "limit", "seed"]);
   const { messages, received, wire, limit, invalid: bad } = options;
-  if (!Array.isArray(messages) || messages.length === 0) {
-    throw invalid("messages", "an array with at least one message", messages);
-  }
+  const rule = "an array with at least one message";
+  if (!Array.isArray(messages)) throw invalid("messages", rule, messages);
+  if (messages.length === 0) throw invalidValue("messages", rule, messages);
   if (received !== undefined && !Array.isArray(received)) throw invalid("received", "an array", received);
   if (wire === undefined && received !== undefined && received.length !== messages.length) {
-    throw new TypeError(
+    throw typeError(
+      "ERR_INVALID_ARG_VALUE",
       `Option "received" must be as long as "messages" (${messages.length}); it has ${received.length}`,
     );
   }

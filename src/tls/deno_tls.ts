@@ -1,5 +1,6 @@
 /** The engine `"deno"`: the runtime's own TLS, which says less of a connection and takes fewer options. */
 
+import { typeError } from "../base/argument_errors.ts";
 import { TcpError } from "../base/errors.ts";
 import { codeOf, systemError } from "../transport/error_codes.ts";
 import type { Listener, ListenTarget } from "../transport/listen.ts";
@@ -38,7 +39,7 @@ export class DenoTlsServer {
 
   /** Does the handshake of a connection that the listener gave. */
   async secure(transport: Transport): Promise<Transport> {
-    if (!isTlsConn(transport)) throw new TypeError("A connection of Deno.listenTls is needed");
+    if (!isTlsConn(transport)) throw typeError("ERR_INVALID_ARG_TYPE", "A connection of Deno.listenTls is needed");
     try {
       const { alpnProtocol } = await transport.handshake();
       return new DenoTlsTransport(transport, { authorized: false, alpnProtocol: alpnProtocol ?? undefined });

@@ -1,5 +1,7 @@
 /** The engines behind one face each for servers and clients; {@link chooseTlsEngine} says which. */
 
+import { typeError } from "../base/argument_errors.ts";
+import { invalid } from "../base/check.ts";
 import { DenoTlsClient, DenoTlsServer } from "./deno_tls.ts";
 import { listen, type Listener, type ListenTarget } from "../transport/listen.ts";
 import { NodeTlsClient, NodeTlsContext } from "./node_tls.ts";
@@ -42,12 +44,17 @@ export function openServerTls(options: TlsOptions, needs: ServerNeeds): ServerTl
   const server = new DenoTlsServer(options);
   return {
     listen(target) {
-      if ("path" in target) throw new TypeError('Option "path" needs "tls.engine": "node"');
+      if ("path" in target) {
+        throw typeError("ERR_INCOMPATIBLE_OPTION_PAIR", 'Option "path" needs "tls.engine": "node"');
+      }
       return server.listen(target);
     },
     secure: (transport) => server.secure(transport),
     reload() {
-      throw new TypeError('Cannot reload: Option "tls.engine" must be "node" for that, and be so before listen()');
+      throw typeError(
+        "ERR_INVALID_STATE",
+        'Cannot reload: Option "tls.engine" must be "node" for that, and be so before listen()',
+      );
     },
   };
 }
@@ -60,7 +67,7 @@ function nodeServer(options: TlsOptions, needs: ServerNeeds): ServerTls {
     reload: (changed) => {
       checkTlsOptions(changed);
       if (chooseTlsEngine({ side: "server", tls: changed, ...needs }) === "deno" && changed.engine === "deno") {
-        throw new TypeError('Option "tls.engine" must stay "node" while the server listens');
+        throw typeError("ERR_INVALID_ARG_VALUE", 'Option "tls.engine" must stay "node" while the server listens');
       }
       return nodeServer(changed, needs);
     },
@@ -96,6 +103,7 @@ export function upgradeServerTls(options: TlsOptions): { secure(transport: Trans
 
 /** For `upgradeTls` on a client's socket. */
 export function upgradeClientTls(options: ClientTlsOptions): ClientTls {
+  if (options === undefined) throw invalid("options", "an object of TLS options", options);
   checkClientTlsOptions(options, "options");
   chooseTlsEngine({ side: "upgrade", tls: options });
   return new NodeTlsClient(options, "options");

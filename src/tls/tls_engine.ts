@@ -20,6 +20,7 @@
  * `"auto"` takes `"deno"` only where it can do all of it: so with the defaults, a handshake deadline among them, `"node"`.
  */
 
+import { typeError } from "../base/argument_errors.ts";
 import type { ClientTlsOptions, TlsEngine, TlsOptions } from "./tls_options.ts";
 
 /** What decides, besides the TLS options. */
@@ -47,7 +48,10 @@ export function chooseTlsEngine(needs: TlsNeeds): Exclude<TlsEngine, "auto"> {
   const { engine = "auto" } = needs.tls;
   const obstacle = obstacleToDeno(needs);
   if (engine === "deno" && obstacle !== undefined) {
-    throw new TypeError(`Option "tls.engine" must not be "deno" with ${obstacle}: only "node" can do that`);
+    throw typeError(
+      "ERR_INCOMPATIBLE_OPTION_PAIR",
+      `Option "tls.engine" must not be "deno" with ${obstacle}: only "node" can do that`,
+    );
   }
   if (engine !== "auto") return engine;
   if (obstacle !== undefined || needs.side === "upgrade" || needs.deadline) return "node";

@@ -1,5 +1,6 @@
 /** Keys and certificates: parsed and verified where they are given, so that a bad one fails there and not at every handshake. */
 
+import { typeError } from "../base/argument_errors.ts";
 import { Buffer } from "node:buffer";
 import type { KeyObject, X509Certificate } from "node:crypto";
 import type { Pem, TlsCertificate } from "./tls_options.ts";
@@ -32,7 +33,8 @@ export function readKeyPair(name: string, { cert, key, passphrase }: TlsCertific
   const privateKey = readKey(name, key, passphrase);
   const leaf = chain[0]!; // readCertificates gives at least one
   if (!leaf.checkPrivateKey(privateKey)) {
-    throw new TypeError(
+    throw typeError(
+      "ERR_OSSL_X509_KEY_VALUES_MISMATCH",
       `Option "${name}.key" must be the key of the first certificate in "${name}.cert"; it is another one's`,
     );
   }
@@ -66,7 +68,8 @@ export function readAuthorities(
 
 function checkVersion(name: string, certificate: X509Certificate): void {
   if (isVersion3(certificate.raw)) return;
-  throw new TypeError(
+  throw typeError(
+    "ERR_INVALID_ARG_VALUE",
     `Option "${name}" must hold X.509 version 3 certificates; that of "${subjectOf(certificate)}" is of an older ` +
       "version, and whoever knows it could show it as his own",
   );
@@ -74,7 +77,8 @@ function checkVersion(name: string, certificate: X509Certificate): void {
 
 function checkAuthority(name: string, certificate: X509Certificate): void {
   if (certificate.ca) return;
-  throw new TypeError(
+  throw typeError(
+    "ERR_INVALID_ARG_VALUE",
     `Option "${name}" must hold certificates of authorities (CA:TRUE); that of "${subjectOf(certificate)}" is none`,
   );
 }
@@ -85,13 +89,19 @@ function subjectOf(certificate: X509Certificate): string {
 
 function readCertificates(name: string, pem: Pem): X509Certificate[] {
   const blocks = textOf(pem).match(CERTIFICATE) ?? [];
-  if (blocks.length === 0) throw new TypeError(`Option "${name}" must hold a certificate as PEM; there is none in it`);
+  if (blocks.length === 0) {
+    throw typeError(
+      "ERR_OSSL_PEM_NO_START_LINE",
+      `Option "${name}" must hold a certificate as PEM; there is none in it`,
+    );
+  }
   const { X509Certificate } = crypto();
   return blocks.map((block, index) => {
     try {
       return new X509Certificate(block);
     } catch (cause) {
-      throw new TypeError(`Option "${name}" must hold certificates; number ${index + 1} cannot be read`, { cause });
+      const message = `Option "${name}" must hold certificates; number ${index + 1} cannot be read`;
+      throw typeError("ERR_INVALID_ARG_VALUE", message, cause);
     }
   });
 }
@@ -100,11 +110,12 @@ function readKey(name: string, pem: Pem, passphrase: string | undefined): KeyObj
   const blocks = textOf(pem).match(KEY) ?? [];
   const [block] = blocks;
   if (block === undefined || blocks.length > 1) {
-    throw new TypeError(`Option "${name}.key" must hold one private key as PEM; there are ${blocks.length} in it`);
+    const code = block === undefined ? "ERR_OSSL_PEM_NO_START_LINE" : "ERR_INVALID_ARG_VALUE";
+    throw typeError(code, `Option "${name}.key" must hold one private key as PEM; there are ${blocks.length} in it`);
   }
   const encrypted = /ENCRYPTED/.test(block);
   if (encrypted && passphrase === undefined) {
-    throw new TypeError(`Option "${name}.key" is encrypted; "${name}.passphrase" is missing`);
+    throw typeError("ERR_MISSING_PASSPHRASE", `Option "${name}.key" is encrypted; "${name}.passphrase" is missing`);
   }
   try {
     return crypto().createPrivateKey(
@@ -112,7 +123,11 @@ function readKey(name: string, pem: Pem, passphrase: string | undefined): KeyObj
     );
   } catch (cause) {
     const rule = encrypted ? `be a key that "${name}.passphrase" opens` : "be a key that can be read";
-    throw new TypeError(`Option "${name}.key" must ${rule}`, { cause });
+    throw typeError(
+      encrypted ? "ERR_OSSL_BAD_DECRYPT" : "ERR_INVALID_ARG_VALUE",
+      `Option "${name}.key" must ${rule}`,
+      cause,
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 /** What users say of TLS: the option types, and the checks that need no key material. */
 
-import { checkBoolean, checkFunction, checkKeys, checkString, invalid } from "../base/check.ts";
+import { rangeError, typeError } from "../base/argument_errors.ts";
+import { checkBoolean, checkFunction, checkKeys, checkString, invalid, invalidValue, show } from "../base/check.ts";
 import type { PeerCertificate } from "../transport/transport.ts";
 
 /** PEM text, as a string or as the bytes of a file, or several such pieces. */
@@ -140,7 +141,10 @@ export function checkTlsOptions(options: TlsOptions, name = "tls"): void {
   checkShared(name, options);
   checkBoolean(`${name}.requestCert`, options.requestCert, false);
   if (options.rejectUnauthorized === true && options.requestCert !== true) {
-    throw new TypeError(`Option "${name}.rejectUnauthorized" needs "${name}.requestCert": nobody is asked otherwise`);
+    throw typeError(
+      "ERR_MISSING_OPTION",
+      `Option "${name}.rejectUnauthorized" needs "${name}.requestCert": nobody is asked otherwise`,
+    );
   }
   const { sni } = options;
   if (sni === undefined || typeof sni === "function") return;
@@ -162,7 +166,7 @@ export function checkClientTlsOptions(options: ClientTlsOptions, name = "tls"): 
   }
   if (options.cert !== undefined || options.key !== undefined) checkCertificate(name, options);
   else if (options.passphrase !== undefined) {
-    throw new TypeError(`Option "${name}.passphrase" opens "${name}.key", which is missing`);
+    throw typeError("ERR_MISSING_OPTION", `Option "${name}.passphrase" opens "${name}.key", which is missing`);
   }
 }
 
@@ -181,34 +185,54 @@ function checkShared(name: string, options: TlsOptions | ClientTlsOptions): void
   checkOneOf(`${name}.minVersion`, options.minVersion, ["TLSv1.2", "TLSv1.3"]);
   checkOneOf(`${name}.maxVersion`, options.maxVersion, ["TLSv1.2", "TLSv1.3"]);
   if (options.minVersion === "TLSv1.3" && options.maxVersion === "TLSv1.2") {
-    throw new RangeError(`Option "${name}.minVersion" must not be above "${name}.maxVersion"; it is "TLSv1.3"`);
+    throw rangeError(`Option "${name}.minVersion" must not be above "${name}.maxVersion"; it is "TLSv1.3"`);
   }
 }
+
+// What people give who mean the file: a name with a suffix of such files, or a text that begins as paths do.
+const PATH = /^(?:[^\n]*\.(?:pem|crt|cer|cert|key|der|p12|pfx)|(?:\.{0,2}|~|[a-z]:|file:)[\\/][^\n]*)$/i;
+const PKCS12 = /\.(?:p12|pfx)$/i;
 
 /** By shape only: the text may be a secret, so no message shows it. */
 function checkPem(name: string, value: unknown): void {
   const pieces: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const good = pieces.length > 0 && pieces.every((piece) => typeof piece === "string" || piece instanceof Uint8Array);
-  if (!good) throw new TypeError(`Option "${name}" must be PEM: a string, a Uint8Array, or an array of them`);
+  if (pieces.length === 0 || !pieces.every((piece) => typeof piece === "string" || piece instanceof Uint8Array)) {
+    throw typeError(
+      "ERR_INVALID_ARG_TYPE",
+      `Option "${name}" must be PEM: a string, a Uint8Array, or an array of them`,
+    );
+  }
+  const path = pieces.find((piece) => typeof piece === "string" && PATH.test(piece));
+  if (path === undefined) return;
+  const hint = PKCS12.test(String(path))
+    ? 'the path of a PKCS#12 file, which is not read: convert it to PEM with "openssl pkcs12"'
+    : "a path: give what the file holds, Deno.readTextFileSync(path)";
+  throw typeError("ERR_INVALID_ARG_VALUE", `Option "${name}" must be PEM; it looks like ${hint}`);
 }
 
 function checkAlpn(name: string, value: unknown): void {
   if (value === undefined) return;
   const rule = "an array of protocol names of 1 to 255 ASCII characters";
-  if (!Array.isArray(value) || value.length === 0) throw invalid(name, rule, value);
+  if (!Array.isArray(value)) throw invalid(name, rule, value);
+  if (value.length === 0) throw invalidValue(name, rule, value);
   for (const protocol of value) {
-    if (typeof protocol !== "string" || !/^[\x21-\x7e]{1,255}$/.test(protocol)) throw invalid(name, rule, protocol);
+    if (typeof protocol !== "string" || !/^[\x21-\x7e]{1,255}$/.test(protocol)) {
+      throw invalidValue(name, rule, protocol);
+    }
   }
 }
 
 function checkOneOf(name: string, value: unknown, known: readonly string[]): void {
   if (value === undefined || (typeof value === "string" && known.includes(value))) return;
-  throw invalid(name, known.map((word) => `"${word}"`).join(" or "), value);
+  const rule = known.map((word) => `"${word}"`).join(" or ");
+  if (!name.endsWith("Version")) throw invalidValue(name, rule, value);
+  throw typeError("ERR_TLS_INVALID_PROTOCOL_VERSION", `Option "${name}" must be ${rule}; it is ${show(value)}`);
 }
 
 function checkServername(name: string, servername: string): void {
   if (/^(\*\.)?[^*\s]+$/.test(servername)) return;
-  throw new TypeError(
+  throw typeError(
+    "ERR_INVALID_ARG_VALUE",
     `Option "${name}" takes host names, with "*." in front of them for one label; "${servername}" is none`,
   );
 }

@@ -1,5 +1,6 @@
 /** Which certificate belongs to the name that a client asked for (RFC 6066). */
 
+import { typeError } from "../base/argument_errors.ts";
 import type { TlsCertificate, TlsOptions } from "./tls_options.ts";
 
 /** The certificate for that name, undefined for the server's own one. Rejects with what the user's function throws. */
@@ -10,7 +11,7 @@ export async function findCertificate(sni: TlsOptions["sni"], servername: string
   if (certificate === undefined || certificate === null) return undefined;
   // What it gave is not shown: it may be a key.
   if (typeof certificate !== "object") {
-    throw new TypeError('Option "tls.sni" must be a function that gives { cert, key }');
+    throw typeError("ERR_INVALID_RETURN_VALUE", 'Option "tls.sni" must be a function that gives { cert, key }');
   }
   return certificate;
 }

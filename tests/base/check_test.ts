@@ -210,10 +210,17 @@ const NO_PORTS: [value: unknown, shown: string][] = [
   [" 80", '" 80"'],
   ["0x50", '"0x50"'],
   ["-1", '"-1"'],
-  [null, "null"],
-  [undefined, "undefined"],
-  [80n, "80n"],
 ];
+
+for (const [bad, shown] of [[null, "null"], [undefined, "undefined"], [80n, "80n"], [true, "true"]] as const) {
+  unit(`checkPort() refuses ${shown} as of a wrong type`, () => {
+    const error: Error & { code?: string } = assertThrows(() => checkPort(bad), TypeError);
+    assertEquals([error.code, error.message], [
+      "ERR_INVALID_ARG_TYPE",
+      `Option "port" must be an integer from 0 to 65535; it is ${shown}`,
+    ]);
+  });
+}
 
 for (const [bad, shown] of NO_PORTS) {
   unit(`checkPort() refuses ${shown} with ERR_SOCKET_BAD_PORT`, () => {

@@ -8,7 +8,7 @@ export interface Difference {
   readonly ours: readonly string[];
 }
 
-const NO_RESET = "Deno cannot send a reset: resetAndDestroy() is destroy(), and the peer sees an orderly end";
+const NO_RESET = "A Deno.TcpConn cannot send a reset: resetAndDestroy() is destroy(), and the peer sees an orderly end";
 const STOPS_READING =
   "Without data listeners reading stops, so that nothing is lost between two listeners; Node reads on";
 const LEAVES_LATER =

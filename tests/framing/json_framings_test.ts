@@ -170,7 +170,12 @@ unit("json() over a framing for receiving only reads, and refuses to send, both 
 });
 
 for (
-  const [framing, shown] of [[null, "null"], [{}, "an object"], ["varint", '"varint"'], [lengthPrefixed, "a function"]]
+  const [framing, shown] of [
+    [null, "null"],
+    [{}, "an object"],
+    ["varint", '"varint"'],
+    [lengthPrefixed, "a function: is the call missing, lengthPrefixed()?"],
+  ]
 ) {
   unit(`json() refuses what is no framing: ${shown}`, () => {
     const error = assertThrows(() => Reflect.apply(json, undefined, [{ framing }]), TypeError);

@@ -83,7 +83,7 @@ const INTEGER = "must be an integer from 1 to 9007199254740991";
 const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, message: string][] = [
   [{ port: -1 }, RangeError, 'Option "port" must be an integer from 0 to 65535; it is -1'],
   [{ port: "http" }, RangeError, 'Option "port" must be an integer from 0 to 65535; it is "http"'],
-  [{ port: null }, RangeError, 'Option "port" must be an integer from 0 to 65535; it is null'],
+  [{ port: null }, TypeError, 'Option "port" must be an integer from 0 to 65535; it is null'],
   [{ hostname: "" }, TypeError, 'Option "hostname" must be a non-empty string; it is ""'],
   [{ hostname: 5 }, TypeError, 'Option "hostname" must be a non-empty string; it is 5'],
   [{ backlog: 0 }, RangeError, 'Option "backlog" must be an integer from 1 to 65535; it is 0'],

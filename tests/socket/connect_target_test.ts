@@ -57,8 +57,8 @@ unit("resolveConnect() takes the names of its caller, too", () => {
 const PORT = 'Option "port" must be an integer from 0 to 65535';
 
 const BAD: [args: unknown[], message: string][] = [
-  [[], `${PORT}; it is undefined`],
-  [[listener], `${PORT}; it is undefined`],
+  [[], 'Option "port" or "path" must say where to connect; both are missing'],
+  [[listener], 'Option "port" or "path" must say where to connect; both are missing'],
   [[-1], `${PORT}; it is -1`],
   [[65_536, "example"], `${PORT}; it is 65536`],
   [["99999"], `${PORT}; it is "99999"`],

@@ -26,33 +26,63 @@ async function echoes(socket: TCPSocket, text: string): Promise<void> {
   assertEquals(String(data), text);
 }
 
-const RUBBISH: readonly (readonly [what: string, give: () => unknown, words: string])[] = [
-  ["throws undefined", () => {
-    throw undefined;
-  }, "undefined"],
-  ["rejects with nothing", () => Promise.reject(), "undefined"],
-  ["gives a number", () => 5, "a function that gives { cert, key }"],
-  ["gives a promise of true", () => Promise.resolve(true), "a function that gives { cert, key }"],
-  ["gives a function", () => () => exact, "a function that gives { cert, key }"],
-  ["gives an empty object", () => ({}), '"tls.sni.cert" must be PEM'],
-  ["gives an array", () => [exact.cert, exact.key], '"tls.sni.cert" must be PEM'],
-  ["gives no key", () => ({ cert: exact.cert }), '"tls.sni.key" must be PEM'],
-  ["gives what is no PEM", () => ({ cert: "cert", key: "key" }), '"tls.sni.cert" must hold a certificate'],
-  ["gives another one's key", () => ({ cert: exact.cert, key: server.key }), '"tls.sni.key" must be the key of'],
-  ["gives a certificate that throws", () => ({
-    get cert() {
-      throw new RangeError("a trap");
+const RUBBISH: readonly (readonly [what: string, give: () => unknown, words: string, code: string])[] = [
+  [
+    "throws undefined",
+    () => {
+      throw undefined;
     },
-  }), "a trap"],
-  ["gives a promise that throws", () => ({
-    then() {
-      throw new Error("a trap, too");
-    },
-  }), "a trap, too"],
+    "undefined",
+    "ERR_UNHANDLED_ERROR",
+  ],
+  ["rejects with nothing", () => Promise.reject(), "undefined", "ERR_UNHANDLED_ERROR"],
+  ["gives a number", () => 5, "a function that gives { cert, key }", "ERR_INVALID_RETURN_VALUE"],
+  [
+    "gives a promise of true",
+    () => Promise.resolve(true),
+    "a function that gives { cert, key }",
+    "ERR_INVALID_RETURN_VALUE",
+  ],
+  ["gives a function", () => () => exact, "a function that gives { cert, key }", "ERR_INVALID_RETURN_VALUE"],
+  ["gives an empty object", () => ({}), '"tls.sni.cert" must be PEM', "ERR_INVALID_ARG_TYPE"],
+  ["gives an array", () => [exact.cert, exact.key], '"tls.sni.cert" must be PEM', "ERR_INVALID_ARG_TYPE"],
+  ["gives no key", () => ({ cert: exact.cert }), '"tls.sni.key" must be PEM', "ERR_INVALID_ARG_TYPE"],
+  [
+    "gives what is no PEM",
+    () => ({ cert: "cert", key: "key" }),
+    '"tls.sni.cert" must hold a certificate',
+    "ERR_OSSL_PEM_NO_START_LINE",
+  ],
+  [
+    "gives another one's key",
+    () => ({ cert: exact.cert, key: server.key }),
+    '"tls.sni.key" must be the key of',
+    "ERR_OSSL_X509_KEY_VALUES_MISMATCH",
+  ],
+  [
+    "gives a certificate that throws",
+    () => ({
+      get cert() {
+        throw new RangeError("a trap");
+      },
+    }),
+    "a trap",
+    "ERR_UNKNOWN",
+  ],
+  [
+    "gives a promise that throws",
+    () => ({
+      then() {
+        throw new Error("a trap, too");
+      },
+    }),
+    "a trap, too",
+    "ERR_UNKNOWN",
+  ],
 ];
 
 for (const [asked, tls] of [["", pairOf(server)], [", clients are asked for a certificate", strict]] as const) {
-  for (const [what, give, words] of RUBBISH) {
+  for (const [what, give, words, expected] of RUBBISH) {
     Deno.test(`an sni function that ${what} costs its own connection only${asked}`, async () => {
       await using app = listenEcho({ tls: { ...tls, sni: lying(give) } });
       const { port } = app.address()!; // it listens
@@ -60,7 +90,7 @@ for (const [asked, tls] of [["", pairOf(server)], [", clients are asked for a ce
       const failed = nextFailure(app);
       await assertRejects(() => connectTo(app, { tls: { ...trusted, servername: "bad.example" } }));
       const { code, message } = await failed;
-      assertEquals(code, "ERR_UNKNOWN");
+      assertEquals(code, expected);
       assert(message.includes(words), message);
       assert(!message.includes("BEGIN"), "key material is shown");
       await echoes(honest, "served");
@@ -148,6 +178,7 @@ for (
           () => app.reloadTls({ cert: server.cert, key: exact.key }),
           TypeError,
           '"tls.key" must be the key of',
+          "ERR_OSSL_X509_KEY_VALUES_MISMATCH",
         );
         app.reloadTls({ alpnProtocols: ["a"] }); // with what it had before
       },
