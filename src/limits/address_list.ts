@@ -4,7 +4,8 @@
  * mask for what they do not say.
  */
 
-import { show } from "../base/check.ts";
+import { rangeError } from "../base/argument_errors.ts";
+import { invalid, invalidValue, show } from "../base/check.ts";
 import { formatIpv4, mappedIpv4, parseIpv4, parseIpv6 } from "../base/ip_address.ts";
 import { withoutZone } from "./address_key.ts";
 
@@ -44,10 +45,10 @@ export class AddressList {
 
 function readRange(name: string, entry: unknown): Range {
   const wrong = () =>
-    new TypeError(
-      `Option "${name}" must be an address or a range such as "192.0.2.7", "10.0.0.0/8" or "2001:db8::/32"; it is ${
-        show(entry)
-      }`,
+    (typeof entry === "string" ? invalidValue : invalid)(
+      name,
+      'an address or a range such as "192.0.2.7", "10.0.0.0/8" or "2001:db8::/32"',
+      entry,
     );
   if (typeof entry !== "string") throw wrong();
   const [, address = "", length] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
@@ -56,12 +57,12 @@ function readRange(name: string, entry: unknown): Range {
   const most = address.includes(":") ? 128 : 32;
   const said = length === undefined ? most : Number(length);
   if (said > most) {
-    throw new RangeError(`Option "${name}" must have a mask of 0 to ${most} bits; it is ${show(entry)}`);
+    throw rangeError(`Option "${name}" must have a mask of 0 to ${most} bits; it is ${show(entry)}`);
   }
   const bits = most === 32 ? said + MAPPED_BITS : said;
   const network = maskedGroups(groups, bits);
   if (network.some((group, index) => group !== groups[index])) {
-    throw new RangeError(
+    throw rangeError(
       `Option "${name}" must have no bits behind its mask, as ${show(`${textOf(network, most)}/${said}`)}; it is ${
         show(entry)
       }`,

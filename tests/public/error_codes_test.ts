@@ -50,7 +50,7 @@ Deno.test("src/ makes no error without a code: those of the language's own class
       bare.push(`${file.pathname.slice(PROJECT.pathname.length)}:${i + 1}`);
     }
   }
-  assertEquals(bare, []);
+  assertEquals(bare, [], "make them by typeError() or rangeError() of src/base/argument_errors.ts");
 });
 
 /** The error of a call that throws or rejects. */
