@@ -64,7 +64,7 @@ const BAD: [args: unknown[], message: string][] = [
   [[NaN], `${PORT}; it is NaN`],
   [[true], `${PORT}; it is true`],
   [[{ port: -1 }], `${PORT}; it is -1`],
-  [[{ prot: 1 }], 'Option "prot" is unknown; "options" takes port, hostname, host, backlog, path'],
+  [[{ prot: 1 }], 'Option "prot" is unknown; "options" takes port, hostname, host, backlog, path, network'],
   [[{ host: "a", hostname: "b" }], 'Options "host" and "hostname" must not differ; they are "a" and "b"'],
   [[{ path: "/run/x", port: 1 }], 'Option "path" excludes "port" and "hostname"'],
   [[{ path: "/run/x", host: "::1" }], 'Option "path" excludes "port" and "hostname"'],
