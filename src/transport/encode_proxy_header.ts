@@ -1,6 +1,7 @@
 /** Makes the header of a PROXY protocol, for clients that pass on somebody's connection. */
 
-import { checkInteger, checkKeys, checkPort, invalid } from "../base/check.ts";
+import { rangeError, typeError } from "../base/argument_errors.ts";
+import { checkInteger, checkKeys, checkPort, invalid, invalidValue } from "../base/check.ts";
 import { crc32c } from "../base/crc32c.ts";
 import { parseIpv4, parseIpv6 } from "../base/ip_address.ts";
 import type { ProxyEndpoint } from "./proxy_info.ts";
@@ -43,9 +44,10 @@ export function encodeProxyHeader(options: ProxyHeaderOptions): Uint8Array<Array
   if (options === undefined) throw invalid("proxyHeader", "an object", options);
   checkKeys("proxyHeader", options, ["version", "source", "destination", "tlvs"]);
   const { version = 2, source, destination, tlvs = [] } = options;
-  if (version !== 1 && version !== 2) throw invalid("proxyHeader.version", "1 or 2", version);
+  if (version !== 1 && version !== 2) throw invalidValue("proxyHeader.version", "1 or 2", version);
   if ((source === undefined) !== (destination === undefined)) {
-    throw new TypeError(
+    throw typeError(
+      "ERR_MISSING_OPTION",
       'Options "proxyHeader.source" and "proxyHeader.destination" belong together: give both or none',
     );
   }
@@ -54,7 +56,8 @@ export function encodeProxyHeader(options: ProxyHeaderOptions): Uint8Array<Array
     readEnd("proxyHeader.destination", destination),
   ] as const;
   if (ends !== undefined && ends[0].family !== ends[1].family) {
-    throw new TypeError(
+    throw typeError(
+      "ERR_INVALID_ARG_VALUE",
       'Options "proxyHeader.source" and "proxyHeader.destination" must be of one family; they are ' +
         `${ends[0].family} and ${ends[1].family}`,
     );
@@ -97,10 +100,14 @@ function readEnd(name: string, end: ProxyEndpoint): End {
 type Ends = readonly [source: End, destination: End] | undefined;
 
 function encodeText(ends: Ends, tlvs: readonly ProxyTlv[]): Uint8Array<ArrayBuffer> {
-  if (tlvs.length > 0) throw new TypeError('Option "proxyHeader.tlvs" needs version 2; it is 1');
+  if (tlvs.length > 0) {
+    throw typeError("ERR_INCOMPATIBLE_OPTION_PAIR", 'Option "proxyHeader.tlvs" needs version 2; it is 1');
+  }
   if (ends === undefined) return new TextEncoder().encode("PROXY UNKNOWN\r\n");
   const [source, destination] = ends;
-  if (source.family === "unix") throw new TypeError('Option "proxyHeader.source.path" needs version 2; it is 1');
+  if (source.family === "unix") {
+    throw typeError("ERR_INCOMPATIBLE_OPTION_PAIR", 'Option "proxyHeader.source.path" needs version 2; it is 1');
+  }
   const protocol = source.family === "IPv4" ? "TCP4" : "TCP6";
   const words = ["PROXY", protocol, source.address, destination.address, source.port, destination.port];
   return new TextEncoder().encode(`${words.join(" ")}\r\n`);
@@ -117,7 +124,7 @@ function encodeBinary(ends: Ends, tlvs: readonly ProxyTlv[]): Uint8Array<ArrayBu
   const parts = [...addresses, ...facts];
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   if (length > MAX_BODY_BYTES) {
-    throw new RangeError(
+    throw rangeError(
       `Option "proxyHeader.tlvs" must leave the header at most ${MAX_BODY_BYTES} bytes; it has ${length}`,
     );
   }
@@ -149,7 +156,7 @@ function encodeTlv(name: string, tlv: ProxyTlv): Uint8Array {
     : tlv.value ?? new Uint8Array(0);
   if (!(value instanceof Uint8Array)) throw invalid(`${name}.value`, "a Uint8Array or a string", tlv.value);
   if (value.length > MAX_BODY_BYTES) {
-    throw new RangeError(`Option "${name}.value" must have at most ${MAX_BODY_BYTES} bytes; it has ${value.length}`);
+    throw rangeError(`Option "${name}.value" must have at most ${MAX_BODY_BYTES} bytes; it has ${value.length}`);
   }
   const bytes = new Uint8Array(3 + value.length);
   bytes.set([type, value.length >> 8, value.length & 255]);
