@@ -185,7 +185,7 @@ const WRONG: readonly (readonly [options: unknown, kind: typeof TypeError, words
   [{ source: four, destination: six }, TypeError, "must be of one family; they are IPv4 and IPv6"],
   [{ source: { address: "localhost", port: 1 }, destination: four }, TypeError, '"proxyHeader.source.address" must be'],
   [{ source: { address: 7, port: 1 }, destination: four }, TypeError, "an IP address; it is 7"],
-  [{ source: { address: "::1" }, destination: six }, RangeError, '"proxyHeader.source.port"'],
+  [{ source: { address: "::1" }, destination: six }, TypeError, '"proxyHeader.source.port"'],
   [{ source: four, destination: { ...four, port: 65_536 } }, RangeError, '"proxyHeader.destination.port"'],
   [{ source: { path: "x".repeat(109) }, destination: { path: "" } }, TypeError, "at most 108 bytes"],
   [{ version: 1, source: { path: "" }, destination: { path: "" } }, TypeError, "needs version 2; it is 1"],
