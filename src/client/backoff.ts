@@ -1,5 +1,6 @@
 /** How long to wait before the next attempt: a pure function of the attempt and of chance. */
 
+import { rangeError } from "../base/argument_errors.ts";
 import { checkKeys, checkMs, invalid } from "../base/check.ts";
 
 /** How waits grow from one failed attempt to the next. */
@@ -54,7 +55,7 @@ export function backoff(options: BackoffOptions = {}): (attempt: number, random:
   const factor = checkFrom("backoff.factor", options.factor, 2, 1, 1_000);
   const jitter = checkFrom("backoff.jitter", options.jitter, 0.5, 0, 1);
   if (maxMs < initialMs) {
-    throw new RangeError(`Option "backoff.maxMs" must be backoff.initialMs (${initialMs}) or more; it is ${maxMs}`);
+    throw rangeError(`Option "backoff.maxMs" must be backoff.initialMs (${initialMs}) or more; it is ${maxMs}`);
   }
   // A power that is too large for a number is Infinity, and the longest wait then.
   return (attempt, random) => Math.min(maxMs, initialMs * factor ** (attempt - 1)) * (1 - jitter * random);
@@ -64,7 +65,7 @@ function checkFrom(name: string, value: unknown, fallback: number, min: number, 
   if (value === undefined) return fallback;
   if (typeof value !== "number") throw invalid(name, `a number from ${min} to ${max}`, value);
   if (!(value >= min && value <= max)) {
-    throw new RangeError(`Option "${name}" must be from ${min} to ${max}; it is ${value}`);
+    throw rangeError(`Option "${name}" must be from ${min} to ${max}; it is ${value}`);
   }
   return value;
 }

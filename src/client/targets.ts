@@ -1,5 +1,6 @@
 /** The places that a client may connect to, in the order in which it tries them. */
 
+import { typeError } from "../base/argument_errors.ts";
 import { checkKeys, invalid } from "../base/check.ts";
 import { type ClientOptions, type Connector, connector } from "./connector.ts";
 
@@ -19,7 +20,9 @@ export function routesOf<State>(options: ClientOptions, targets: readonly Target
   if (targets === undefined) return [routeTo({ ...picked(options) }, options)];
   if (!Array.isArray(targets) || targets.length === 0) throw invalid("targets", "an array of one or more", targets);
   for (const key of TARGET_KEYS) {
-    if (options[key] !== undefined) throw new TypeError(`Option "targets" excludes "${key}": say it in each target`);
+    if (options[key] !== undefined) {
+      throw typeError("ERR_INCOMPATIBLE_OPTION_PAIR", `Option "targets" excludes "${key}": say it in each target`);
+    }
   }
   return targets.map((target: Target, index) => {
     checkKeys(`targets[${index}]`, target, TARGET_KEYS);
