@@ -29,12 +29,13 @@ export class Intake {
     return this.#tls !== undefined;
   }
 
-  /** Binds; failures of the system are thrown as a `TcpError`. */
-  listen(): Listener {
+  /** Binds; failures of the system are thrown as a `TcpError`. The process does not stay for a `background` listener. */
+  listen(background: boolean): Listener {
     const { path, hostname, port, backlog, reusePort, network } = this.#options;
-    return (network?.listen ?? this.#tls?.listen ?? listen)(
-      path === undefined ? { hostname, port, backlog, reusePort } : { path },
-    );
+    const target = path === undefined ? { hostname, port, backlog, reusePort } : { path };
+    const listener = (network?.listen ?? this.#tls?.listen ?? listen)(target);
+    if (background) listener.unref?.();
+    return listener;
   }
 
   /** The connections of that listener, as they are or after what comes first. */

@@ -58,6 +58,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   #listener: Listener | undefined;
   #source: ConnectionSource | undefined;
   #accepting = false;
+  #background = false;
   #iterating: ConnectionSource | undefined;
   #closing: Drain | undefined;
   #signals: SignalWatch | undefined;
@@ -165,7 +166,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     const intake = new Intake(options);
     this.#options = options;
     try {
-      this.#listener = intake.listen();
+      this.#listener = intake.listen(this.#background);
     } catch (error) {
       queueMicrotask(() => this.emit("error", error as TcpError)); // `listen` throws TcpErrors only
       return this;
@@ -247,12 +248,14 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   /** Lets the process live while the server listens; the default. */
   ref(): this {
+    this.#background = false;
     this.#listener?.ref?.();
     return this;
   }
 
-  /** Lets the process end although the server listens. */
+  /** Lets the process end although the server listens, or will listen. */
   unref(): this {
+    this.#background = true;
     this.#listener?.unref?.();
     return this;
   }

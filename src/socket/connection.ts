@@ -37,7 +37,7 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   consumer: ReadConsumer | undefined;
   override readonly queue: WriteQueue = new WriteQueue(this);
   readonly reader: ReadLoop = new ReadLoop(this);
-  readonly settings: SocketSettings;
+  settings: SocketSettings;
   readonly face: ConnectionFace;
   readonly host: SocketHost | undefined;
   allowHalfOpen: boolean;
@@ -50,6 +50,8 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   stopDialing: (() => void) | undefined;
   /** Whoever awaits the connection gets its error. */
   connectFailed: ((error: Error | undefined) => void) | undefined;
+  /** `upgradeTls` has the transport. */
+  upgrading = false;
   /** The writable stream hears of the end; true if that told somebody of the error. */
   writerFailed: ((error: Error | undefined) => boolean) | undefined;
 
@@ -64,6 +66,7 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   // Callbacks of calls that came after the end and before `close`, which is the last.
   #lateCallbacks: (() => void)[] | undefined;
   #announced = false;
+  #thrown: Error | undefined;
   #closed: PromiseWithResolvers<CloseReceipt> | undefined;
 
   constructor(face: ConnectionFace, settings: SocketSettings, host: SocketHost | undefined) {
@@ -88,29 +91,17 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   /** Bytes can come and go. Reading starts with `startReading`, after whoever wants it could register. */
   open(transport: Transport): void {
     if (this.transport === undefined) this.attach(transport);
-    this.transport = transport;
+    else if (this.transport !== transport) tune(this.transport = transport, this.settings);
     this.queue.open(transport);
     this.startClocks(this.settings.deadlines);
     this.#step("connected");
   }
 
-  /** Starts the read loop, and sends what was queued before there was a connection. */
+  /** Starts the read loop, and sends what was queued before there was a connection. An upgrade does so itself. */
   startReading(): void {
-    if (this.transport === undefined) return;
+    if (this.transport === undefined || this.upgrading) return;
     this.reader.open(this.transport);
     this.#flush();
-  }
-
-  /** An upgrade is done: the bytes go on over another transport. */
-  secured(transport: Transport): void {
-    if (this.receipt !== undefined) return closeQuietly(transport); // too late
-    this.transport = transport;
-    this.queue.open(transport);
-    this.came();
-    this.emit("secureConnect");
-    if (this.state === "closed") return;
-    this.startReading();
-    if (this.queue.idle) this.flushed(); // an end() may have waited
   }
 
   /** The user has no more to write: what is queued goes out, then FIN. */
@@ -390,6 +381,8 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   handlerThrew(thrown: unknown): void {
     if (this.host === undefined) return throwLater(thrown);
     const error = asError(thrown);
+    if (error === this.#thrown) return; // once more, out of the promise that failed with it
+    this.#thrown = error;
     this.destroy(error, "error", "nobody");
     this.host.handlerFailed(error, this.face);
   }

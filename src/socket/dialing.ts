@@ -1,6 +1,6 @@
 /** A socket that is being connected: the dial, its deadline, its signal, and whoever gives up first. */
 
-import { startTimer, stopTimer, type Timer } from "../base/clock.ts";
+import { startBackgroundTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { sendFirst } from "../transport/send_first.ts";
@@ -36,7 +36,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
   if (signal?.aborted) return void queueMicrotask(onAbort);
   signal?.addEventListener("abort", onAbort, { once: true });
   if (timeoutMs > 0) {
-    timer = startTimer(() => {
+    timer = startBackgroundTimer(() => {
       const where = "path" in target ? target.path : `${target.host}:${target.port}`;
       fail(
         new TcpError(`Cannot connect to ${where}: no answer within ${timeoutMs} ms (${option})`, {
@@ -73,7 +73,10 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
     if (connection.receipt !== undefined) return;
     const { handshakeMs } = connection.settings;
     if (handshakeMs < Infinity) {
-      handshakeTimer = startTimer(() => fail(handshakeTimeout(handshakeMs), "deadline:handshake"), handshakeMs);
+      handshakeTimer = startBackgroundTimer(
+        () => fail(handshakeTimeout(handshakeMs), "deadline:handshake"),
+        handshakeMs,
+      );
     }
     try {
       const secured = await engine.secure(transport, "path" in target ? "localhost" : target.host, attempt.signal);

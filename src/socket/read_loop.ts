@@ -117,6 +117,11 @@ export class ReadLoop {
     return this.held !== undefined || this.#loan !== undefined;
   }
 
+  /** Whether somebody has a chunk that has to come back. */
+  get lent(): boolean {
+    return this.#loan !== undefined;
+  }
+
   /** Reads no more until `open()`. If a read is under way, gives its outcome: the bytes, or null at the peer's FIN. */
   park(): Promise<Buffer | null> | undefined {
     this.close();

@@ -91,6 +91,8 @@ export interface SocketSettings {
   readonly flushMs: number;
   /** Those that a timer of the socket looks after; undefined while all of them are off. */
   readonly deadlines: DeadlineLimits | undefined;
+  /** Whether the process may end although the socket lives: `unref()`. */
+  readonly background?: boolean;
 }
 
 /** The names that {@link TcpOptions} knows. */

@@ -21,6 +21,7 @@ import { resolveSocketSettings, SOCKET_OPTION_KEYS, type SocketSettings, type TC
 import { connectionOf, SocketFacts } from "./socket_facts.ts";
 import { startUpgrade, type UpgradeOptions, type UpgradeState } from "./upgrade.ts";
 import { makeReadable, makeWritable } from "./socket_streams.ts";
+import { retune } from "./tuning.ts";
 import type { WriteCallback } from "./write_queue.ts";
 import { checkEncoding, toBytes } from "./written_data.ts";
 
@@ -121,13 +122,20 @@ export class TCPSocket<State = unknown> extends SocketFacts {
 
   /**
    * Goes on with TLS (STARTTLS and its like), on both ends: a server's socket takes a certificate, a client's what to
-   * expect of the server. Call it where you have read the command, or the answer to it; what was written before still goes
-   * out in the clear, what is written after waits for the handshake. Resolves, and `secureConnect` is emitted, when it is
-   * done, within `deadlines.handshakeMs`; if it fails the socket is destroyed with the error, which `closed` tells, too.
+   * expect of the server. Call it where you have read the command, or the answer to it, or at once, in `onConnection` and
+   * the `connect` listener; what was written before still goes out in the clear, what is written after waits for the
+   * handshake. Resolves, and `secureConnect` is emitted, when it is done, within `deadlines.handshakeMs`. On a socket that
+   * is encrypted already it is TLS in TLS.
    *
-   * Bytes that the peer sent in the clear behind the command (RFC 3207, section 6) destroy the socket and throw
-   * `ERR_TLS_INJECTION`. A `MessageProtocol` on the socket is asked for them; a parser of your own says what it has by
-   * `leftover`. A server should give the same object of options each time: it is read and verified once.
+   * Whatever fails rejects, wrong options too (TypeError), and destroys the socket with the same error, so that nothing is
+   * said in the clear that was meant to be secured. A second call while one is under way rejects with `EALREADY` and
+   * changes nothing; on a socket that is not open it is `ERR_SOCKET_CLOSED`.
+   *
+   * Bytes that the peer sent in the clear behind the command (RFC 3207, section 6) are `ERR_TLS_INJECTION`. A
+   * `MessageProtocol` on the socket is asked for them; a parser of your own says what it has by `leftover`. Where the
+   * protocol begins TLS without an answer to wait for, on a port that serves both, give what you have read behind the
+   * command as `head`: it goes under TLS. A server should give the same object of options each time: it is read and
+   * verified once.
    */
   upgradeTls(options: UpgradeOptions, state: UpgradeState = {}): Promise<void> {
     return startUpgrade(connectionOf(this), options, this.#host ?? this.remoteAddress ?? "localhost", state);
@@ -271,27 +279,30 @@ export class TCPSocket<State = unknown> extends SocketFacts {
     return this;
   }
 
-  /** Switches TCP_NODELAY, which is on by default. */
+  /** Switches TCP_NODELAY, which is on by default. Holds for the connection to come where there is none yet. */
   setNoDelay(on = true): this {
-    this.#tune((transport) => transport.setNoDelay?.(on));
+    retune(connectionOf(this), "noDelay", on);
     return this;
   }
 
-  /** Switches SO_KEEPALIVE, which is on by default. Deno cannot set the delay; it is accepted and has no effect. */
+  /**
+   * Switches SO_KEEPALIVE, which is on by default; for the connection to come, too. Deno cannot set the delay: it is
+   * accepted and has no effect.
+   */
   setKeepAlive(on = false, _initialDelayMs?: number): this {
-    this.#tune((transport) => transport.setKeepAlive?.(on));
+    retune(connectionOf(this), "keepAlive", on);
     return this;
   }
 
   /** Lets the process live while this socket does; the default. */
   ref(): this {
-    connectionOf(this).transport?.ref?.();
+    retune(connectionOf(this), "background", false);
     return this;
   }
 
-  /** Lets the process end although this socket lives. */
+  /** Lets the process end although this socket lives. Without a connection it holds for the one to come. */
   unref(): this {
-    connectionOf(this).transport?.unref?.();
+    retune(connectionOf(this), "background", true);
     return this;
   }
 
@@ -313,15 +324,6 @@ export class TCPSocket<State = unknown> extends SocketFacts {
     if (change === "coming") this.#events.claim();
     else if (change === "came") this.#events.start();
     else this.#reader?.stopIfUnheard();
-  }
-
-  #tune(set: (transport: Transport) => void): void {
-    const { transport } = connectionOf(this);
-    try {
-      if (transport !== undefined && !this.destroyed) set(transport);
-    } catch {
-      // The peer is gone; the read side says so.
-    }
   }
 }
 

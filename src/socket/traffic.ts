@@ -61,7 +61,7 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   }
 
   /** Something came from the peer. */
-  protected came(): void {
+  came(): void {
     this.readAt = Math.floor(now());
     if (this.idle?.fired === true) this.idle.rearm();
   }

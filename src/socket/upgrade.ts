@@ -1,12 +1,12 @@
-/** `upgradeTls`: a socket that speaks plain TCP goes on with TLS, after a STARTTLS of some protocol. */
+/** `upgradeTls`: a socket goes on with TLS, after a STARTTLS of some protocol. */
 
-import { startTimer, stopTimer } from "../base/clock.ts";
-import { invalid } from "../base/check.ts";
-import { TcpError } from "../base/errors.ts";
+import { startBackgroundTimer, stopTimer } from "../base/clock.ts";
+import { checkKeys, invalid } from "../base/check.ts";
+import { asError, TcpError } from "../base/errors.ts";
 import { ResumedTransport } from "../transport/resumed.ts";
 import { upgradeClientTls, upgradeServerTls } from "../tls/tls_choice.ts";
 import { checkCertificate, type ClientTlsOptions, type TlsOptions } from "../tls/tls_options.ts";
-import type { Transport } from "../transport/transport.ts";
+import { closeQuietly, type Transport } from "../transport/transport.ts";
 import type { Connection } from "./connection.ts";
 import { handshakeTimeout } from "./endings.ts";
 
@@ -20,34 +20,60 @@ export interface UpgradeState {
    * sent in the clear behind the command that begins TLS was not said under TLS, by whomever it was.
    */
   leftover?: Uint8Array;
+  /**
+   * For protocols in which TLS begins at once, without an answer to wait for: the bytes behind the command that you have
+   * read already. They are the beginning of the peer's handshake, and what has come behind them and nobody has read yet
+   * goes on with it. Give it even if it is empty. Leave the bytes alone until the upgrade is done.
+   */
+  head?: Uint8Array;
 }
 
+type Secure = (transport: Transport) => Promise<Transport>;
+
 /**
- * Starts the upgrade; throws for wrong options, a socket that cannot be upgraded, and bytes that came before it. Resolves
- * when the connection is secured. When it fails the socket is destroyed with the error; nobody has to await it.
+ * Starts the upgrade. Resolves when the connection is secured; whatever fails rejects. A socket that could still say
+ * something in the clear is then destroyed with the error; nobody has to await it.
  */
 export function startUpgrade(
   connection: Connection,
   given: UpgradeOptions,
   host: string,
-  { leftover }: UpgradeState,
+  state: UpgradeState,
 ): Promise<void> {
-  if (leftover !== undefined && !(leftover instanceof Uint8Array)) throw invalid("leftover", "a Uint8Array", leftover);
-  const secure = readOptions(connection, given, host);
-  const { transport } = connection;
-  if (connection.state !== "open" || transport === undefined || connection.connectFailed !== undefined) {
-    throw new TcpError("Cannot upgrade to TLS: the socket is not open", { code: "ERR_SOCKET_CLOSED" });
-  }
-  if (transport.security !== undefined) {
-    throw new TcpError("Cannot upgrade to TLS: the socket is encrypted already", { code: "ERR_TLS_ENCRYPTED" });
-  }
-  refuseInjected(connection, leftover);
-  const upgrading = upgrade(connection, transport, secure);
+  const upgrading = upgrade(connection, given, host, state);
   upgrading.catch(() => {/* it is the socket's end, and told as such */});
   return upgrading;
 }
 
-type Secure = (transport: Transport) => Promise<Transport>;
+async function upgrade(
+  connection: Connection,
+  given: UpgradeOptions,
+  host: string,
+  state: UpgradeState,
+): Promise<void> {
+  if (connection.upgrading) {
+    throw new TcpError("Cannot upgrade to TLS: an upgrade is under way", { code: "EALREADY" });
+  }
+  let secure: Secure;
+  let below: Transport;
+  try {
+    secure = readOptions(connection, given, host);
+    below = takeOver(connection, state);
+  } catch (error) {
+    refuse(connection, asError(error));
+    throw error;
+  }
+  await goOn(connection, below, secure);
+}
+
+/** Whoever believes that the socket is secured must not say anything in the clear. */
+function refuse(connection: Connection, error: Error): void {
+  if (connection.receipt !== undefined || connection.writeEnded) return;
+  const injected = "code" in error && error.code === "ERR_TLS_INJECTION";
+  connection.destroy(error, injected ? "protocol" : "error", "listeners");
+  // As what the handler throws: a server must not depend on somebody who awaits the upgrade.
+  if (connection.host !== undefined) connection.handlerThrew(error);
+}
 
 function readOptions(connection: Connection, given: UpgradeOptions, host: string): Secure {
   if (connection.host === undefined) {
@@ -59,35 +85,55 @@ function readOptions(connection: Connection, given: UpgradeOptions, host: string
   return (transport) => tls.secure(transport);
 }
 
-function refuseInjected(connection: Connection, leftover: Uint8Array | undefined): void {
-  const held = connection.holders?.some((holder) => holder.bufferedBytes > 0) ?? false;
-  if (!held && !connection.reader.holdsBytes && (leftover === undefined || leftover.length === 0)) return;
-  const error = new TcpError(
-    "Cannot upgrade to TLS: the peer has sent bytes in the clear behind the command that begins it",
-    { code: "ERR_TLS_INJECTION" },
-  );
-  connection.destroy(error, "protocol", "listeners");
-  throw error;
+/** Stops the read loop, and gives what the handshake reads. */
+function takeOver(connection: Connection, state: UpgradeState): Transport {
+  checkKeys("state", state, ["leftover", "head"]);
+  const { leftover, head } = state;
+  for (const [name, bytes] of Object.entries({ leftover, head })) {
+    if (bytes !== undefined && !(bytes instanceof Uint8Array)) throw invalid(name, "a Uint8Array", bytes);
+  }
+  const { transport, reader } = connection;
+  if (connection.state !== "open" || transport === undefined) {
+    throw new TcpError("Cannot upgrade to TLS: the socket is not open", { code: "ERR_SOCKET_CLOSED" });
+  }
+  const kept = connection.holders?.some((holder) => holder.bufferedBytes > 0) ?? false;
+  // Only whoever has read the socket up to its head can know that TLS begins there.
+  const unread = head === undefined || connection.consumer === undefined ? reader.holdsBytes : reader.lent;
+  if (kept || unread || (leftover !== undefined && leftover.length > 0)) {
+    throw new TcpError(
+      "Cannot upgrade to TLS: the peer has sent bytes in the clear behind the command that begins it",
+      { code: "ERR_TLS_INJECTION" },
+    );
+  }
+  connection.upgrading = true;
+  const { held } = reader;
+  const pending = reader.park();
+  let below = transport;
+  for (const part of [pending, held, head]) { // the last is read first
+    if (part !== undefined) below = new ResumedTransport(below, part);
+  }
+  return below;
 }
 
-async function upgrade(connection: Connection, plain: Transport, secure: Secure): Promise<void> {
+async function goOn(connection: Connection, below: Transport, secure: Secure): Promise<void> {
   const { promise: ended, reject } = Promise.withResolvers<never>();
   connection.connectFailed = (error) => {
     reject(error ?? new TcpError("The socket was closed before it was secured", { code: "ERR_STREAM_DESTROYED" }));
   };
   const { handshakeMs } = connection.settings;
-  const timer = handshakeMs === Infinity ? undefined : startTimer(() => {
+  const timer = handshakeMs === Infinity ? undefined : startBackgroundTimer(() => {
     connection.destroy(handshakeTimeout(handshakeMs), "deadline:handshake");
   }, handshakeMs);
-  const pending = connection.reader.park();
-  const below = pending === undefined ? plain : new ResumedTransport(plain, pending);
   try {
     // The reply to the command goes out in the clear; what is written from now on waits.
     await Promise.race([ended, new Promise<void>((resolve) => connection.queue.park(resolve))]);
     const secured = await Promise.race([ended, secure(below)]);
-    if (connection.receipt === undefined) connection.connectFailed = undefined;
-    connection.secured(secured);
-    if (connection.receipt !== undefined) await ended; // it was destroyed on the way
+    if (connection.receipt !== undefined) { // too late
+      closeQuietly(secured);
+      return await ended;
+    }
+    connection.connectFailed = undefined;
+    resume(connection, secured);
   } catch (error) {
     // Destroyed by now, or by this; its end is what rejects.
     connection.destroy(error instanceof Error ? error : undefined, "tls");
@@ -95,4 +141,17 @@ async function upgrade(connection: Connection, plain: Transport, secure: Secure)
   } finally {
     stopTimer(timer);
   }
+}
+
+/** The bytes go on over the secured transport. */
+function resume(connection: Connection, secured: Transport): void {
+  connection.upgrading = false;
+  connection.transport = secured;
+  connection.queue.open(secured);
+  connection.came();
+  connection.emit("secureConnect");
+  if (connection.state === "closed") return;
+  connection.reads(); // what was held back went under TLS
+  connection.startReading();
+  if (connection.queue.idle) connection.flushed(); // an end() may have waited
 }

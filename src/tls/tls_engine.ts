@@ -13,9 +13,11 @@
  * | client: code of an expired certificate                     | `CERT_HAS_EXPIRED`     | `UNABLE_TO_VERIFY_...` |
  * | `getCipher()`, `getProtocol()`, `getPeerCertificate()`     | undefined              | yes                    |
  * | a unix socket; `proxyProtocol`                             | no                     | yes                    |
+ * | server: `unref()`                                          | no²                    | yes                    |
  * | `upgradeTls`                                               | no                     | yes                    |
  *
  * ¹ The runtime frees the descriptor of an unfinished handshake when the peer goes, not when it is closed.
+ * ² The runtime's listener ignores it: the process stays while the server listens. Its connections do not.
  *
  * `"auto"` takes `"deno"` only where it can do all of it: so with the defaults, a handshake deadline among them, `"node"`.
  */

@@ -119,6 +119,31 @@ const ROLES = {
     await once(socket.resume(), "close");
   },
 
+  /** Says that TLS begins, and begins without waiting for an answer, as MySQL's clients do. */
+  async atOnce({ port, ...rest }) {
+    const plain = net.connect(port, HOST);
+    await once(plain, "connect");
+    plain.cork(); // the request and the handshake leave together
+    plain.write("TLS!\n");
+    const socket = tls.connect({ socket: plain, servername: "localhost", ...rest });
+    setImmediate(() => plain.uncork());
+    await once(socket, "secureConnect");
+    say({ ...factsOf(socket), echoed: await echoes(socket, pattern(100_000)) });
+    socket.end();
+    await once(socket.resume(), "close");
+  },
+
+  /** TLS in TLS, as a client. */
+  async inside({ port, outer, inner }) {
+    const first = tls.connect({ port, host: HOST, servername: "localhost", ...outer });
+    await once(first, "secureConnect");
+    const socket = tls.connect({ socket: first, servername: "localhost", ...inner });
+    await once(socket, "secureConnect");
+    say({ ...factsOf(socket), echoed: await echoes(socket, pattern(100_000)) });
+    socket.end();
+    await once(socket.resume(), "close");
+  },
+
   /** STARTTLS as a server. `injected` goes out with the reply, in the same segment. */
   starttlsServer({ injected = "", ...rest }) {
     const server = net.createServer(async (plain) => {

@@ -24,7 +24,15 @@ export interface NodeFacts {
 }
 
 /** What Node can be. */
-export type NodeRole = "client" | "clients" | "server" | "servers" | "starttls" | "starttlsServer";
+export type NodeRole =
+  | "client"
+  | "clients"
+  | "server"
+  | "servers"
+  | "starttls"
+  | "starttlsServer"
+  | "atOnce"
+  | "inside";
 
 /** One run of tls_pairings_node.mjs; `await using` ends it. */
 export class NodePeer implements AsyncDisposable {

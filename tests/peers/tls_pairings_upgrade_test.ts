@@ -1,6 +1,6 @@
 // STARTTLS with `openssl s_client -starttls smtp` and with Node, and what a man in the middle puts behind the command.
 
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { once } from "node:events";
 import { connect, TcpError, type TcpServer, type TCPSocket } from "../../mod.ts";
 import { authority, client, listen, pattern, server, strict } from "../tls/support.ts";
@@ -99,6 +99,29 @@ for (const version of VERSIONS) {
   });
 }
 
+Deno.test("Node begins TLS with our server without waiting, on a port that serves both", async () => {
+  await using app = listen({}).onConnection((socket) => {
+    socket.once("data", async (data) => {
+      await socket.upgradeTls(pair, { head: data.subarray("TLS!\n".length) });
+      socket.pipe(socket);
+    });
+  });
+  await using node = new NodePeer("atOnce", { port: app.address()!.port, ca: authority.cert }); // it listens
+  const { authorized, echoed } = await node.next();
+  assertEquals([authorized, echoed], [true, true]);
+});
+
+Deno.test("Node speaks TLS in TLS with our server", async () => {
+  await using app = listen({ tls: pair }).onConnection(async (socket) => {
+    await socket.upgradeTls({ ...pair, alpnProtocols: ["inner"] });
+    socket.pipe(socket);
+  });
+  const inner = { ca: authority.cert, ALPNProtocols: ["inner"] };
+  await using node = new NodePeer("inside", { port: app.address()!.port, outer: { ca: authority.cert }, inner }); // it listens
+  const { authorized, alpn, echoed } = await node.next();
+  assertEquals([authorized, alpn, echoed], [true, "inner", true]);
+});
+
 Deno.test("our server asks openssl s_client -starttls smtp for its certificate", async () => {
   await using files = await PemFiles.make();
   const judged: unknown[] = [];
@@ -131,7 +154,7 @@ Deno.test("our client ends a connection to Node with bytes behind the reply to S
   const { socket, reply } = await sayStartTls(await node.port());
   const leftover = reply.subarray(3);
   assertEquals(String(leftover), "250 all your mail\n");
-  const error = assertThrows(() => socket.upgradeTls(trust, { leftover }), TcpError);
+  const error = await assertRejects(() => socket.upgradeTls(trust, { leftover }), TcpError);
   assertEquals(error.code, "ERR_TLS_INJECTION");
   await socket.closed;
   assertEquals(await node.next(), { command: "STARTTLS", closed: true });
