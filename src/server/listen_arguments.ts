@@ -3,7 +3,7 @@
 import { typeError } from "../base/argument_errors.ts";
 import { checkFunction, checkKeys, checkPort, invalid } from "../base/check.ts";
 import type { VirtualNetwork } from "../transport/virtual_network.ts";
-import type { ServerOptions } from "./options.ts";
+import { mergeServerOptions, type ServerOptions } from "./options.ts";
 
 /** Where to listen, as an object. */
 export interface ListenOptions {
@@ -72,4 +72,12 @@ function readObject(given: ListenOptions): ServerOptions {
     ...(backlog === undefined ? {} : { backlog }),
     ...(network === undefined ? {} : { network }),
   };
+}
+
+/** The options of a server that listens there: a port goes before a path that was given earlier, and the other way round. */
+export function mergeTarget(given: ServerOptions, target: ServerOptions): ServerOptions {
+  const merged = mergeServerOptions(given, target);
+  if (target.path !== undefined) delete merged.port, delete merged.hostname;
+  else if (target.port !== undefined) delete merged.path;
+  return merged;
 }

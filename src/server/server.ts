@@ -19,7 +19,7 @@ import { type Connections, ConnectionSet } from "./connections.ts";
 import { type CloseOptions, Drain, type DrainPort, type DrainReport, resolveClose } from "./drain.ts";
 import { Intake } from "./intake.ts";
 import { iterateConnections } from "./iterate_connections.ts";
-import { type ListenOptions, readListenArguments } from "./listen_arguments.ts";
+import { type ListenOptions, mergeTarget, readListenArguments } from "./listen_arguments.ts";
 import type { ConnectionSource } from "./preparation.ts";
 import type { Capabilities, ServerAddress, TcpServerEvents } from "./server_types.ts";
 import { Reporter } from "./reporting.ts";
@@ -158,11 +158,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       throw new TcpError("Cannot listen: the server listens already", { code: "ERR_SERVER_ALREADY_LISTEN" });
     }
     const { options: where, callback } = readListenArguments(args);
-    const merged = mergeServerOptions(this.#given, where);
-    // A port given here goes before a path given earlier, and the other way round.
-    if (where.path !== undefined) delete merged.port, delete merged.hostname;
-    else if (where.port !== undefined) delete merged.path;
-    const options = resolveServerOptions(merged);
+    const options = resolveServerOptions(mergeTarget(this.#given, where));
     const intake = new Intake(options);
     this.#options = options;
     try {
