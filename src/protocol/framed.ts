@@ -70,6 +70,8 @@ export function framed<In, Out>(
 export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> {
   /** The socket underneath. */
   readonly socket: TCPSocket;
+  /** What messages look like. */
+  readonly codec: Codec<In, Out>;
   readonly #exchange: FrameExchange<In, Out>;
 
   /** The same as `framed`. */
@@ -81,6 +83,7 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
     const { head } = options;
     if (head !== undefined && !(head instanceof Uint8Array)) throw invalid("head", "a Uint8Array", head);
     this.socket = socket;
+    this.codec = codec;
     const heard = (error: SocketError) => void this.emit("error", error);
     const isHeard = () => this.listenerCount("error") > 0;
     const receiver = {

@@ -24,8 +24,21 @@ export interface MessageProtocolOptions<In, Out = In> {
   maxFrameBytes?: number;
 }
 
-// The documentation makes a protocol for every message it sends: the default codec has no state, so one serves all.
+// The documentation makes a protocol for every message it sends: the default codec has no state, so one serves all, and so
+// does one for each limit; members of a room have to share theirs.
 const DEFAULT_CODEC = json();
+const limitedCodecs = new Map<number, Codec<unknown>>();
+
+/** The codec of a protocol that was given none; JSON is whatever the caller says it is. */
+export function defaultCodec<In, Out>(maxFrameBytes?: number): Codec<In, Out> {
+  if (maxFrameBytes === undefined) return DEFAULT_CODEC as Codec<unknown> as Codec<In, Out>;
+  let codec = limitedCodecs.get(maxFrameBytes);
+  if (codec === undefined) {
+    codec = json({ framing: lengthPrefixed({ maxFrameBytes }) }) as Codec<unknown>;
+    limitedCodecs.set(maxFrameBytes, codec);
+  }
+  return codec as Codec<In, Out>;
+}
 
 /**
  * Messages over a socket: JSON behind its length in 4 bytes, or any other codec. Making one costs nothing and adds no
@@ -58,15 +71,16 @@ const DEFAULT_CODEC = json();
 export class MessageProtocol<In = unknown, Out = In> {
   /** The socket underneath. */
   readonly socket: TCPSocket;
+  /** What messages look like: the codec of the options, or the default one. */
+  readonly codec: Codec<In, Out>;
   readonly #exchange: FrameExchange<In, Out>;
 
   /** Holds the socket; nothing else happens yet. */
   // deno-lint-ignore no-explicit-any -- whatever the user keeps on his sockets
   constructor(socket: TCPSocket<any>, options?: MessageProtocolOptions<In, Out>) {
     this.socket = socket;
-    let codec = DEFAULT_CODEC as Codec<unknown> as Codec<In, Out>; // JSON is whatever the caller says it is
-    if (options !== undefined) codec = codecOf(options) ?? codec;
-    this.#exchange = new FrameExchange(socket, codec, this, MessageProtocol.prototype.onError);
+    this.codec = options === undefined ? defaultCodec() : codecOf(options) ?? defaultCodec();
+    this.#exchange = new FrameExchange(socket, this.codec, this, MessageProtocol.prototype.onError);
   }
 
   /**
@@ -191,5 +205,5 @@ function codecOf<In, Out>(options: MessageProtocolOptions<In, Out>): Codec<In, O
       'Option "maxFrameBytes" belongs to the default codec; give it to your "codec" instead',
     );
   }
-  return json({ framing: lengthPrefixed({ maxFrameBytes }) }) as Codec<unknown> as Codec<In, Out>; // see above
+  return defaultCodec(maxFrameBytes);
 }

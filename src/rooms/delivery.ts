@@ -1,0 +1,102 @@
+/** How one frame reaches the members of rooms, and what becomes of those that do not keep up. */
+
+import { TcpError } from "../base/errors.ts";
+import type { FramedSocket } from "../protocol/framed.ts";
+import type { MessageProtocol } from "../protocol/message_protocol.ts";
+import { connectionOf } from "../socket/socket_facts.ts";
+
+/** Who can be in a room: what messages go through on a socket. */
+// deno-lint-ignore no-explicit-any -- what it receives is no business of a room
+export type RoomMember<In> = MessageProtocol<In, any> | FramedSocket<In, any>;
+
+/**
+ * What becomes of a member that does not read as fast as the room talks:
+ *
+ * - `"queue"`: its messages are queued, up to `limits.maxWriteQueueBytes` of its socket, which destroys it then;
+ * - `"skip"`: from its high-water mark on it is left out, until it has caught up; then `lagged` tells how much it missed;
+ * - `"disconnect"`: at its high-water mark it is destroyed (`EOVERFLOW`, reason `overflow`).
+ */
+export type SlowMemberPolicy = "queue" | "skip" | "disconnect";
+
+/** What became of one broadcast in this process, at once. */
+export interface BroadcastReceipt {
+  /** Members that it was meant for. */
+  readonly members: number;
+  /** Those whose socket has taken it. */
+  readonly queued: number;
+  /** Those that were left out: they were behind (`"skip"`), or had ended. */
+  readonly skipped: number;
+  /** Those that were disconnected because they were behind. */
+  readonly disconnected: number;
+}
+
+/** Told when a member that was left out has caught up. */
+export type LaggedListener<In> = (member: RoomMember<In>, room: string, missed: number) => void;
+
+/** Hands frames to members by one policy. */
+export class Delivery<In> {
+  readonly #policy: SlowMemberPolicy;
+  readonly #lagged: LaggedListener<In>;
+  // What those that are left out have missed, by room.
+  readonly #missed = new Map<RoomMember<In>, Map<string, number>>();
+
+  constructor(policy: SlowMemberPolicy, lagged: LaggedListener<In>) {
+    this.#policy = policy;
+    this.#lagged = lagged;
+  }
+
+  /** Sends a frame to each of `members` but those in `except`. `room` is where they missed it if they are behind. */
+  send(
+    members: Iterable<RoomMember<In>>,
+    frame: Uint8Array,
+    room: string,
+    except: ReadonlySet<RoomMember<In>> | undefined,
+  ): BroadcastReceipt {
+    let meant = 0;
+    let queued = 0;
+    let skipped = 0;
+    let disconnected = 0;
+    for (const member of members) {
+      if (except?.has(member) === true) continue;
+      meant++;
+      const { socket } = member;
+      if (socket.destroyed || socket.writableEnded) skipped++;
+      else if (this.#policy !== "queue" && socket.writableNeedDrain) {
+        if (this.#policy === "skip") skipped++, this.#miss(member, room);
+        else disconnected++, disconnect(member);
+      } else {
+        member.sendEncoded(frame);
+        if (socket.destroyed) disconnected++; // its queue was at its bound
+        else queued++;
+      }
+    }
+    return { members: meant, queued, skipped, disconnected };
+  }
+
+  /** It is in no room any more: nobody need tell it anything. */
+  forget(member: RoomMember<In>): void {
+    this.#missed.delete(member);
+  }
+
+  #miss(member: RoomMember<In>, room: string): void {
+    const missed = this.#missed.get(member);
+    if (missed !== undefined) return void missed.set(room, (missed.get(room) ?? 0) + 1);
+    this.#missed.set(member, new Map([[room, 1]]));
+    member.socket.once("drain", () => this.#caughtUp(member));
+  }
+
+  #caughtUp(member: RoomMember<In>): void {
+    const missed = this.#missed.get(member);
+    this.#missed.delete(member);
+    for (const [room, count] of missed ?? []) this.#lagged(member, room, count);
+  }
+}
+
+function disconnect({ socket }: { readonly socket: RoomMember<never>["socket"] }): void {
+  const error = new TcpError(
+    `The member is behind: ${socket.writableLength} bytes are queued for it, ` +
+      `its high-water mark is ${socket.writableHighWaterMark} (slow: "disconnect")`,
+    { code: "EOVERFLOW", syscall: "write" },
+  );
+  connectionOf(socket).destroy(error, "overflow");
+}

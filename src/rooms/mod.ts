@@ -1,0 +1,24 @@
+/**
+ * Rooms: groups of connections that hear what is said in them.
+ *
+ * ```ts
+ * import { createServer, MessageProtocol } from "@verb/tcp";
+ * import { Rooms } from "@verb/tcp/rooms";
+ *
+ * type Say = { from: string; text: string };
+ *
+ * const rooms = new Rooms<Say>();
+ * await using app = createServer();
+ * app.onConnection((socket) => {
+ *   const member = new MessageProtocol<Say>(socket).attach();
+ *   rooms.join("lobby", member);
+ *   member.onMessage = (say) => rooms.broadcast("lobby", say, { except: member });
+ * });
+ * app.listen(0, "127.0.0.1");
+ * ```
+ *
+ * @module
+ */
+
+export type { BroadcastReceipt, RoomMember, SlowMemberPolicy } from "./delivery.ts";
+export { type BroadcastOptions, Rooms, type RoomsEvents, type RoomsOptions } from "./rooms.ts";

@@ -1,0 +1,235 @@
+/** Rooms: who is in which, and how one message reaches all of them. */
+
+import { EventEmitter } from "node:events";
+import { checkInteger, checkKeys, invalid, invalidValue } from "../base/check.ts";
+import { TcpError } from "../base/errors.ts";
+import { checkCodec } from "../framing/check_codec.ts";
+import type { Codec } from "../framing/codec.ts";
+import { FramedSocket } from "../protocol/framed.ts";
+import { defaultCodec, MessageProtocol } from "../protocol/message_protocol.ts";
+import { type BroadcastReceipt, Delivery, type RoomMember, type SlowMemberPolicy } from "./delivery.ts";
+import { Membership } from "./membership.ts";
+import { checkRoomName } from "./room_name.ts";
+
+/** How {@link Rooms} work. */
+export interface RoomsOptions<In> {
+  /**
+   * What a message looks like. Every member must have been made with this very object, so that a message is encoded once
+   * for all of them. JSON behind a length of 4 bytes where left out: the default of `MessageProtocol`.
+   */
+  // deno-lint-ignore no-explicit-any -- what members receive is no business of a room
+  codec?: Codec<In, any>;
+  /**
+   * What becomes of a member that does not read as fast as the room talks.
+   *
+   * @default {"queue"}
+   */
+  slow?: SlowMemberPolicy;
+  /**
+   * In how many rooms one member may be; `join` throws a `TcpError` with `ERR_ROOMS_FULL` beyond that.
+   *
+   * @default {1_000}
+   */
+  maxRoomsPerMember?: number;
+}
+
+/** What the listeners of {@link Rooms} are called with. */
+export interface RoomsEvents<In> {
+  /** With `slow: "skip"`: a member that was left out has caught up; `missed` messages of that room did not reach it. */
+  lagged: [member: RoomMember<In>, room: string, missed: number];
+}
+
+/** What a broadcast leaves out. */
+export interface BroadcastOptions<In> {
+  /** Who does not get it: the member that said it, usually. */
+  except?: RoomMember<In> | Iterable<RoomMember<In>>;
+}
+
+const KEYS = ["codec", "slow", "maxRoomsPerMember"];
+const POLICIES: readonly unknown[] = ["queue", "skip", "disconnect"];
+
+/**
+ * Rooms of members that hear what is said in them. A member is a `MessageProtocol` or what `framed` gives; it leaves all
+ * its rooms when its socket closes. A room is there as long as somebody is in it.
+ *
+ * A broadcast is encoded once, and the same bytes go to everybody.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createServer, framed } from "@verb/tcp";
+ * import { lines } from "@verb/tcp/framing";
+ * import { Rooms } from "@verb/tcp/rooms";
+ * import { connect } from "@verb/tcp/tcp";
+ *
+ * const codec = lines();
+ * const rooms = new Rooms({ codec });
+ * await using app = createServer();
+ * app.onConnection((socket) => {
+ *   const member = framed(socket, codec);
+ *   rooms.join("lobby", member);
+ *   member.on("message", (line) => rooms.broadcast("lobby", line, { except: member }));
+ * });
+ * app.listen(0, "127.0.0.1");
+ *
+ * const { port } = app.address()!;
+ * const [ann, bob] = [framed(await connect({ port }), codec), framed(await connect({ port }), codec)];
+ * while (rooms.size("lobby") < 2) await new Promise((resolve) => setTimeout(resolve));
+ * const heard = new Promise((resolve) => bob.once("message", resolve));
+ * ann.send("hello");
+ * assertEquals(await heard, "hello");
+ * ann.socket.destroy();
+ * bob.socket.destroy();
+ * ```
+ */
+export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvents<In>> {
+  // deno-lint-ignore no-explicit-any -- as above
+  readonly #codec: Codec<In, any>;
+  readonly #maxRoomsPerMember: number;
+  readonly #membership = new Membership<RoomMember<In>, Data>();
+  readonly #delivery: Delivery<In>;
+  // Takes a member out when its socket closes; one listener a member, however many rooms it is in.
+  readonly #leavers = new Map<RoomMember<In>, () => void>();
+
+  /** Makes rooms without members. Throws a TypeError or RangeError for options that make no sense. */
+  constructor(options: RoomsOptions<In> = {}) {
+    super();
+    checkKeys("options", options, KEYS);
+    const { codec, slow = "queue" } = options;
+    if (codec !== undefined) checkCodec("codec", codec);
+    if (!POLICIES.includes(slow)) throw invalidValue("slow", '"queue", "skip" or "disconnect"', slow);
+    this.#codec = codec ?? defaultCodec();
+    this.#maxRoomsPerMember = checkInteger(
+      "maxRoomsPerMember",
+      options.maxRoomsPerMember,
+      1_000,
+      1,
+      Number.MAX_SAFE_INTEGER,
+    );
+    this.#delivery = new Delivery(slow, (member, room, missed) => this.emit("lagged", member, room, missed));
+  }
+
+  /**
+   * Puts a member into a room, from this moment on. `data` is what {@link Rooms.list} tells of it; joining again changes
+   * only that. Gives true, or false for a member whose socket is closed: it is not put in.
+   *
+   * @throws {TypeError} For a name that is none, and a member that was made with another codec.
+   * @throws {TcpError} `ERR_ROOMS_FULL`: it is in `maxRoomsPerMember` rooms already.
+   */
+  join(name: string, member: RoomMember<In>, data?: Data): Promise<boolean> {
+    checkRoomName(name);
+    this.#checkMember(member);
+    if (member.socket.destroyed) return Promise.resolve(false);
+    const rooms = this.#membership.roomsOf(member);
+    if (rooms !== undefined && rooms.size >= this.#maxRoomsPerMember && !rooms.has(name)) {
+      throw new TcpError(`Cannot join: the member is in ${rooms.size} rooms already (maxRoomsPerMember)`, {
+        code: "ERR_ROOMS_FULL",
+      });
+    }
+    if (rooms === undefined) this.#watch(member);
+    this.#membership.add(name, member, data);
+    return Promise.resolve(true);
+  }
+
+  /** Takes a member out of a room. Gives false if it was not in it. */
+  leave(name: string, member: RoomMember<In>): boolean {
+    if (!this.#membership.remove(name, member)) return false;
+    if (this.#membership.roomsOf(member) === undefined) this.#unwatch(member);
+    return true;
+  }
+
+  /** Takes a member out of all its rooms; gives their names. */
+  leaveAll(member: RoomMember<In>): string[] {
+    const names = this.roomsOf(member);
+    for (const name of names) this.leave(name, member);
+    return names;
+  }
+
+  /**
+   * Sends a message to everybody in a room, or in several: who is in more than one of them gets it once. Nothing waits;
+   * what becomes of members that are behind is {@link RoomsOptions.slow}. The receipt counts what happened here, now.
+   * A message that the codec cannot say throws, and nobody gets it.
+   */
+  broadcast(name: string | readonly string[], message: In, options: BroadcastOptions<In> = {}): BroadcastReceipt {
+    checkKeys("options", options, ["except"]);
+    const names = typeof name === "string" ? [name] : [...new Set(name)];
+    names.forEach(checkRoomName);
+    const frame = this.#codec.encode(message);
+    const except = exceptOf(options.except);
+    const [only = ""] = names;
+    if (names.length === 1) return this.#delivery.send(this.#membership.of(only)?.keys() ?? [], frame, only, except);
+    return this.#toSeveral(names, frame, except);
+  }
+
+  /** The members of a room in this process, in the order of joining. */
+  members(name: string): RoomMember<In>[] {
+    return [...this.#membership.of(name)?.keys() ?? []];
+  }
+
+  /** How many members a room has in this process. */
+  size(name: string): number {
+    return this.#membership.of(name)?.size ?? 0;
+  }
+
+  /** The rooms that a member is in, in the order of joining. */
+  roomsOf(member: RoomMember<In>): string[] {
+    return [...this.#membership.roomsOf(member) ?? []];
+  }
+
+  /** The rooms that have members in this process. */
+  names(): string[] {
+    return [...this.#membership.names];
+  }
+
+  /** Everybody leaves; the sockets stay open. */
+  close(): Promise<void> {
+    for (const member of [...this.#membership.members]) this.leaveAll(member);
+    return Promise.resolve();
+  }
+
+  #toSeveral(
+    names: readonly string[],
+    frame: Uint8Array,
+    except: ReadonlySet<RoomMember<In>> | undefined,
+  ): BroadcastReceipt {
+    const reached = new Set(except);
+    const sum = { members: 0, queued: 0, skipped: 0, disconnected: 0 };
+    for (const name of names) {
+      const members = [...this.#membership.of(name)?.keys() ?? []].filter((member) => !reached.has(member));
+      const { queued, skipped, disconnected } = this.#delivery.send(members, frame, name, undefined);
+      sum.members += members.length;
+      sum.queued += queued;
+      sum.skipped += skipped;
+      sum.disconnected += disconnected;
+      for (const member of members) reached.add(member);
+    }
+    return sum;
+  }
+
+  #checkMember(member: unknown): void {
+    if (!(member instanceof MessageProtocol || member instanceof FramedSocket)) {
+      throw invalid("member", "a MessageProtocol or what framed() gives", member);
+    }
+    if (member.codec !== this.#codec) {
+      throw invalidValue("member", "made with the very codec of the rooms, the same object", member);
+    }
+  }
+
+  #watch(member: RoomMember<In>): void {
+    const leaver = () => void this.leaveAll(member);
+    this.#leavers.set(member, leaver);
+    member.socket.once("close", leaver);
+  }
+
+  #unwatch(member: RoomMember<In>): void {
+    const leaver = this.#leavers.get(member);
+    this.#leavers.delete(member);
+    this.#delivery.forget(member);
+    if (leaver !== undefined) member.socket.off("close", leaver);
+  }
+}
+
+function exceptOf<In>(except: BroadcastOptions<In>["except"]): ReadonlySet<RoomMember<In>> | undefined {
+  if (except === undefined) return undefined;
+  return new Set(except instanceof MessageProtocol || except instanceof FramedSocket ? [except] : except);
+}
