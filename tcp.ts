@@ -15,6 +15,16 @@ export {
 export { backoff, type BackoffOptions } from "./src/client/backoff.ts";
 export { connect } from "./src/client/connect.ts";
 export type { ClientOptions } from "./src/client/connector.ts";
+export type { Lease } from "./src/client/lease.ts";
+export {
+  type AcquireOptions,
+  createPool,
+  Pool,
+  type PoolCloseOptions,
+  type PoolEvents,
+  type PoolLeak,
+} from "./src/client/pool.ts";
+export type { PoolDestroyCause, PoolMetrics, PoolOptions } from "./src/client/pool_options.ts";
 export { Reconnect, reconnect, type ReconnectCloseOptions, type ReconnectState } from "./src/client/reconnect.ts";
 export type { ReconnectOptions, Retry } from "./src/client/reconnect_options.ts";
 export type { Target } from "./src/client/targets.ts";

@@ -1,0 +1,160 @@
+/** A pool of client connections. */
+
+import { EventEmitter } from "node:events";
+import { checkFunction, checkKeys, checkMs, invalid } from "../base/check.ts";
+import { asError } from "../base/errors.ts";
+import type { TCPSocket } from "../socket/tcp_socket.ts";
+import type { Lease } from "./lease.ts";
+import { PoolCore } from "./pool_core.ts";
+import { type PoolMetrics, type PoolOptions, resolvePool } from "./pool_options.ts";
+
+/** How one waits for a connection. */
+export interface AcquireOptions {
+  /** Gives up waiting; the error is the signal's own reason. */
+  signal?: AbortSignal;
+}
+
+/** How long `close` waits. */
+export interface PoolCloseOptions {
+  /**
+   * Milliseconds after which connections that are still in use are destroyed.
+   *
+   * @default {10_000}
+   */
+  drainMs?: number;
+}
+
+/** A connection that has been in use for longer than `leakMs`. */
+export interface PoolLeak {
+  /** Where it was acquired. */
+  readonly stack: string;
+  /** For how long it has been in use, in milliseconds. */
+  readonly heldMs: number;
+}
+
+/** What the listeners of a {@link Pool} are called with. */
+export interface PoolEvents {
+  /** A connection has been in use for `leakMs`; told once of each. */
+  leak: [leak: PoolLeak];
+}
+
+/**
+ * Keeps connections open and lends them to one user at a time. It connects when somebody needs it, never has more than
+ * `max` connections, and hands out none that is closed or that its last user left dirty. Wrong options throw at the call.
+ *
+ * Without `setup` it hands out bare sockets. Reading claims a socket for good, so a connection that was read from is closed
+ * after its first use then; put your protocol on it in `setup`, once, and get that handed out.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createServer, framed } from "@verb/tcp";
+ * import { lines } from "@verb/tcp/framing";
+ * import { createPool } from "@verb/tcp/tcp";
+ *
+ * await using app = createServer();
+ * app.onConnection((socket) => {
+ *   const peer = framed(socket, lines());
+ *   peer.on("message", (line) => peer.send(line.toUpperCase()));
+ * });
+ * app.listen(0, "127.0.0.1");
+ *
+ * await using pool = createPool({
+ *   port: app.address()!.port,
+ *   host: "127.0.0.1",
+ *   max: 4,
+ *   setup(socket) {
+ *     const peer = framed(socket, lines());
+ *     let answer = Promise.withResolvers<string>();
+ *     peer.on("message", (line) => answer.resolve(line));
+ *     return async (line: string) => {
+ *       answer = Promise.withResolvers();
+ *       peer.send(line);
+ *       return await answer.promise;
+ *     };
+ *   },
+ *   check: async (ask) => await ask("ping") === "PING",
+ * });
+ * assertEquals(await pool.use((ask) => ask("hello")), "HELLO");
+ *
+ * {
+ *   using lease = await pool.acquire();
+ *   assertEquals(await lease.value("bye"), "BYE");
+ *   lease.release(); // left out, or after an exception, the connection is destroyed
+ * }
+ * ```
+ */
+export function createPool<T>(
+  options: PoolOptions<T> & { setup: (socket: TCPSocket) => T | Promise<T> },
+): Pool<T>;
+/** A pool of bare sockets. */
+export function createPool(options: PoolOptions<TCPSocket>): Pool<TCPSocket>;
+export function createPool<T>(options: PoolOptions<T>): Pool<T> {
+  return new Pool<T>(options);
+}
+
+/** See {@link createPool}, which makes it. */
+export class Pool<T = TCPSocket> extends EventEmitter<PoolEvents> implements AsyncDisposable {
+  readonly #core: PoolCore<T>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = () => void this.#core.shutDown(0, () => this.#signal?.reason);
+
+  /** The same as `createPool`. */
+  constructor(options: PoolOptions<T>) {
+    super();
+    const resolved = resolvePool(options);
+    this.#signal = resolved.signal;
+    this.#core = new PoolCore(resolved, (leak) => void this.emit("leak", leak));
+    if (this.#signal?.aborted) this.#onAbort();
+    else this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /**
+   * A connection for you alone; release or dispose the lease. Waits, in the order of the calls, while all are in use.
+   * Rejects with `ERR_POOL_TIMEOUT` (its `cause` is the last failure to connect, if connecting fails), `ERR_POOL_FULL`,
+   * `ERR_POOL_CLOSED`, the reason of the signal, or the error of a connect that failed.
+   */
+  async acquire(options: AcquireOptions = {}): Promise<Lease<T>> {
+    checkKeys("options", options, ["signal"]);
+    const { signal } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid("signal", "an AbortSignal", signal);
+    signal?.throwIfAborted();
+    return await this.#core.acquire(signal);
+  }
+
+  /** Calls `fn` with a connection, which is released when it is done, and destroyed when it throws. */
+  async use<R>(fn: (value: T) => R | Promise<R>, options: AcquireOptions = {}): Promise<R> {
+    checkFunction("fn", fn);
+    const lease = await this.acquire(options);
+    let result: R;
+    try {
+      result = await fn(lease.value);
+    } catch (error) {
+      lease.destroy(asError(error));
+      throw error;
+    }
+    lease.release();
+    return result;
+  }
+
+  /** What it holds and what it has done. */
+  metrics(): PoolMetrics {
+    return this.#core.metrics();
+  }
+
+  /**
+   * Closes the pool: whoever waits is told `ERR_POOL_CLOSED`, idle connections end now, those in use when they are
+   * released, after `drainMs` at the latest. Resolves when all are closed. Called again, the shorter `drainMs` counts.
+   */
+  async close(options: PoolCloseOptions = {}): Promise<void> {
+    checkKeys("options", options, ["drainMs"]);
+    const drainMs = checkMs("drainMs", options.drainMs, 10_000);
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    await this.#core.shutDown(drainMs, undefined);
+  }
+
+  /** The same as `close()`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

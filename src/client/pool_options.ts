@@ -1,0 +1,170 @@
+/** How a pool of connections behaves: the options, checked once, and what it tells of itself. */
+
+import { checkBound, checkFunction, checkInteger, checkKeys, checkMs, invalid } from "../base/check.ts";
+import type { TCPSocket } from "../socket/tcp_socket.ts";
+import { backoff, type BackoffOptions } from "./backoff.ts";
+import { CLIENT_KEYS, type ClientOptions, type Connector, connector } from "./connector.ts";
+
+/** Where a pool connects to, and how many connections it keeps for how long. Times are milliseconds; `0` is no limit. */
+export interface PoolOptions<T = TCPSocket> extends ClientOptions {
+  /**
+   * Most connections, those that are being made included.
+   *
+   * @default {10}
+   */
+  max?: number;
+  /**
+   * Connections that are kept open even if nobody uses them; made at once.
+   *
+   * @default {0}
+   */
+  min?: number;
+  /**
+   * Most callers that wait while no connection is on its way to them; further ones are refused with `ERR_POOL_FULL`.
+   *
+   * @default {1_000}
+   */
+  maxWaiting?: number;
+  /**
+   * Longest wait of `acquire`, then `ERR_POOL_TIMEOUT`.
+   *
+   * @default {5_000}
+   */
+  acquireTimeoutMs?: number;
+  /**
+   * Longest time for a connect with its `setup`, and for a `check`.
+   *
+   * @default {10_000}
+   */
+  createTimeoutMs?: number;
+  /**
+   * How long a connection may lie idle before it is closed, as long as more than `min` are open.
+   *
+   * @default {60_000}
+   */
+  idleMs?: number;
+  /**
+   * How long a connection lives, less up to a tenth by chance, so that not all end together. One that is in use is closed
+   * when it is released.
+   *
+   * @default {1_800_000}
+   */
+  maxLifetimeMs?: number;
+  /**
+   * How long a connection may be in use before the pool emits `leak`.
+   *
+   * @default {0}
+   */
+  leakMs?: number;
+  /**
+   * Makes what is handed out of a new connection: logs in, puts a protocol on it. What it leaves on the socket, listeners
+   * and a claimed read side, belongs there. When it throws, the connection counts as failed.
+   */
+  setup?: (socket: TCPSocket) => T | Promise<T>;
+  /**
+   * Whether one that lay idle is still good, asked before it is handed out again. One for which it says no, throws or
+   * takes longer than `createTimeoutMs` is destroyed.
+   */
+  check?: (item: T) => boolean | Promise<boolean>;
+  /** How long to wait between attempts to connect while they fail. */
+  backoff?: BackoffOptions;
+  /** Closes the pool at once: callers that wait get its reason, connections in use are destroyed. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Why a pool let go of a connection: it `closed` by itself, was released `dirty`, failed its `check`, lay `idle` too long,
+ * reached the end of its `lifetime`, was destroyed by its `lease`, or the pool closed (`shutdown`).
+ */
+export type PoolDestroyCause = "closed" | "dirty" | "check" | "idle" | "lifetime" | "lease" | "shutdown";
+
+/** What a pool counts. */
+export interface PoolMetrics {
+  /** Connections, all that are set up and not closed. */
+  readonly open: number;
+  /** Those of them that nobody uses. */
+  readonly idle: number;
+  /** Those of them that are in use. */
+  readonly leased: number;
+  /** Connections that are being made. */
+  readonly dialling: number;
+  /** Callers that wait. */
+  readonly waiting: number;
+  /** Connections that were made, ever. */
+  readonly created: number;
+  /** Those that were not: the connect or its `setup` failed. */
+  readonly failed: number;
+  /** Connections that are gone, by cause. Together with `open` they are `created`. */
+  readonly destroyed: Readonly<Record<PoolDestroyCause, number>>;
+  /** Callers that got a connection, ever. */
+  readonly acquired: number;
+  /** Callers whose time was over (`ERR_POOL_TIMEOUT`). */
+  readonly timeouts: number;
+  /** How long those that got one have waited, all together, in milliseconds. */
+  readonly waitMs: number;
+  /** The longest of these waits. */
+  readonly maxWaitMs: number;
+}
+
+/** {@link PoolOptions}, checked. */
+export interface ResolvedPool<T> {
+  readonly connect: Connector<unknown>;
+  readonly signal: AbortSignal | undefined;
+  readonly max: number;
+  readonly min: number;
+  readonly maxWaiting: number;
+  readonly acquireTimeoutMs: number;
+  readonly createTimeoutMs: number;
+  readonly idleMs: number;
+  readonly maxLifetimeMs: number;
+  readonly leakMs: number;
+  readonly setup: ((socket: TCPSocket) => T | Promise<T>) | undefined;
+  readonly check: ((item: T) => boolean | Promise<boolean>) | undefined;
+  readonly waitMs: (attempt: number, random: number) => number;
+}
+
+const POOL_KEYS = [
+  "max",
+  "min",
+  "maxWaiting",
+  "acquireTimeoutMs",
+  "createTimeoutMs",
+  "idleMs",
+  "maxLifetimeMs",
+  "leakMs",
+  "setup",
+  "check",
+  "backoff",
+] as const;
+
+/** Checks everything; a limit that is off is Infinity. */
+export function resolvePool<T>(options: PoolOptions<T>): ResolvedPool<T> {
+  if (options === undefined) throw invalid("options", "an object such as { port: 3000 }", options);
+  checkKeys("options", options, [...CLIENT_KEYS, ...POOL_KEYS]);
+  const client: ClientOptions = { ...options };
+  for (const key of POOL_KEYS) Reflect.deleteProperty(client, key);
+  const { setup, check } = options;
+  if (setup !== undefined) checkFunction("setup", setup);
+  if (check !== undefined) checkFunction("check", check);
+  const max = checkInteger("max", options.max, 10, 1, 1_000_000);
+  return {
+    connect: connector(client),
+    signal: options.signal,
+    max,
+    min: checkInteger("min", options.min, 0, 0, max),
+    maxWaiting: checkBound("maxWaiting", options.maxWaiting, 1_000, 0),
+    acquireTimeoutMs: limitOf("acquireTimeoutMs", options.acquireTimeoutMs, 5_000),
+    createTimeoutMs: limitOf("createTimeoutMs", options.createTimeoutMs, 10_000),
+    idleMs: limitOf("idleMs", options.idleMs, 60_000),
+    maxLifetimeMs: limitOf("maxLifetimeMs", options.maxLifetimeMs, 1_800_000),
+    leakMs: limitOf("leakMs", options.leakMs, 0),
+    setup,
+    check,
+    waitMs: backoff(options.backoff),
+  };
+}
+
+function limitOf(name: string, value: unknown, fallback: number): number {
+  const ms = checkMs(name, value, fallback);
+  return ms === 0 ? Infinity : ms;
+}
