@@ -62,8 +62,9 @@ export class PoolCore<T> {
       );
       return Promise.reject(error);
     }
-    const stack = leakMs < Infinity ? new Error("Acquired here").stack : undefined;
-    const lease = this.#waiters.add(signal, stack);
+    const here: { stack?: string } = {};
+    if (leakMs < Infinity) Error.captureStackTrace(here);
+    const lease = this.#waiters.add(signal, here.stack);
     this.#dispatch();
     return lease;
   }
