@@ -1,7 +1,7 @@
 /** Takes connections until the listener is closed; no failure of a peer or of the system ends it sooner. */
 
 import { startTimer, stopTimer } from "../base/clock.ts";
-import type { Listener } from "../transport/listen.ts";
+import type { Listener } from "../transport/listener.ts";
 import { codeOf } from "../transport/error_codes.ts";
 import type { Transport } from "../transport/transport.ts";
 
@@ -86,12 +86,12 @@ export class Acceptor {
   /** Nobody waits for it to be taken. */
   taken(): void {}
 
-  /** Closes the listener and ends whoever waits in `accept`. */
-  close(): void {
+  /** Closes the listener and ends whoever waits in `accept`; gives what the listener's `close` gives. */
+  close(): void | Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#listener.close();
     this.#wake?.();
+    return this.#listener.close();
   }
 
   #pause(): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { CLOSE_REASONS, type CloseReason, type CloseReceipt } from "../telemetry/close_receipt.ts";
 import { Counters, type ServerMetrics } from "../telemetry/metrics.ts";
-import type { SocketHost } from "../socket/connection_ports.ts";
+import type { ConnectionFace, SocketHost } from "../socket/connection_ports.ts";
 import type { SocketSettings } from "../socket/settings.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import { adoptTransport, type TCPSocket } from "../socket/tcp_socket.ts";
@@ -14,7 +14,7 @@ import type { PreparationEvent, PreparationPort } from "./preparation.ts";
 import type { Reporter } from "./reporting.ts";
 
 /** See the module's comment. */
-export class Admission<State> implements PreparationPort {
+export class Admission<State> implements PreparationPort, SocketHost {
   readonly #sockets: ConnectionSet<State>;
   readonly #counters = new Counters(CLOSE_REASONS);
   readonly #reporter: Reporter;
@@ -56,18 +56,25 @@ export class Admission<State> implements PreparationPort {
   }
 
   /** Makes a socket of it, unless there is no room. */
-  adopt(transport: Transport, settings: SocketSettings, host: SocketHost): TCPSocket<State> | undefined {
+  adopt(transport: Transport, settings: SocketSettings): TCPSocket<State> | undefined {
     if (this.refused(transport)) return undefined;
     this.#counters.accepted++;
-    const socket = adoptTransport(transport, settings, host) as TCPSocket<State>; // its state is the user's to set
+    const socket = adoptTransport(transport, settings, this) as TCPSocket<State>; // its state is the user's to set
     this.#sockets.add(socket);
     return socket;
   }
 
-  /** A connection is over. */
-  gone(socket: TCPSocket<State>, receipt: CloseReceipt): void {
+  handlerFailed(error: Error, face: ConnectionFace): void {
+    this.#reporter.report(error, face);
+  }
+
+  connectionFailed(error: Error, face: ConnectionFace): void {
+    if (this.#reporter.heard) this.#reporter.report(error, face);
+  }
+
+  connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void {
     this.#counters.count(receipt);
-    this.#sockets.remove(socket);
+    this.#sockets.remove(face as TCPSocket<State>); // its sockets are the faces of their connections
   }
 
   /** What was counted so far. */

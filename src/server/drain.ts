@@ -52,8 +52,8 @@ export function resolveClose(options: CloseOptions, known: readonly string[] = C
 /** The server, as its drain sees it. */
 export interface DrainPort {
   listening(): boolean;
-  /** Stops accepting for good and gives the sockets that are open. */
-  stopAccepting(): TCPSocket[];
+  /** Stops accepting for good and gives the sockets that are open; `left` resolves when the listener has left its place. */
+  stopAccepting(): { sockets: TCPSocket[]; left: void | Promise<void> };
   /** The last socket is gone. */
   drained(report: DrainReport): void;
 }
@@ -85,14 +85,19 @@ export class Drain {
   /** Destroys what is left now. */
   force(): void {
     stopTimer(this.#timer);
-    const first = this.#leaving === undefined;
-    this.#leaving ??= this.#port.stopAccepting();
-    for (const socket of this.#leaving) connectionOf(socket).destroy(undefined, "shutdown");
-    if (first) void this.#finish(this.#leaving);
+    if (this.#leaving !== undefined) return this.#destroy(this.#leaving);
+    const { sockets, left } = this.#port.stopAccepting();
+    this.#destroy(this.#leaving = sockets);
+    void this.#finish(sockets, left);
+  }
+
+  #destroy(leaving: readonly TCPSocket[]): void {
+    for (const socket of leaving) connectionOf(socket).destroy(undefined, "shutdown");
   }
 
   #shutDown(drainMs: number): void {
-    const leaving = this.#leaving = this.#port.stopAccepting();
+    const { sockets: leaving, left } = this.#port.stopAccepting();
+    this.#leaving = leaving;
     this.#timer = startTimer(() => this.force(), drainMs);
     for (const socket of leaving) {
       if (socket.destroyed) continue; // by the listener of another one
@@ -101,11 +106,12 @@ export class Drain {
       connection.emit("shutdown");
       if (!handled) connection.endForShutdown();
     }
-    void this.#finish(leaving);
+    void this.#finish(leaving, left);
   }
 
-  async #finish(leaving: readonly TCPSocket[]): Promise<void> {
+  async #finish(leaving: readonly TCPSocket[], left: void | Promise<void>): Promise<void> {
     const receipts = await Promise.all(leaving.map((socket) => socket.closed));
+    await left;
     stopTimer(this.#timer);
     const forced = receipts.filter(({ reason }) => reason === "shutdown").length;
     const report: DrainReport = Object.freeze({

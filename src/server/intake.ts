@@ -2,7 +2,8 @@
 
 import { reasonOfFailure } from "../socket/endings.ts";
 import { codeOf } from "../transport/error_codes.ts";
-import { listen, type Listener } from "../transport/listen.ts";
+import { listen } from "../transport/listen.ts";
+import type { Listener } from "../transport/listener.ts";
 import { readProxyHeader } from "../transport/proxied.ts";
 import { openServerTls, type ServerTls } from "../tls/tls_choice.ts";
 import type { TlsOptions } from "../tls/tls_options.ts";

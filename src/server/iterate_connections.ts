@@ -1,15 +1,15 @@
 /** `for await (const socket of app)`: one accept per turn. */
 
-/** Iterates over what `next` gives until that is undefined. `left` is called once nobody iterates any more, perhaps twice. */
+/** Iterates over what `next` gives until that is undefined. `left` is called once nobody iterates any more, perhaps twice, and waited for. */
 export function iterateConnections<T>(
   next: () => Promise<T | undefined>,
-  left: () => void,
+  left: () => void | Promise<void>,
 ): AsyncIterableIterator<T, undefined> {
   const items = generate(next, left);
   return {
     next: () => items.next(),
-    return: () => {
-      left(); // a generator that was never asked would not run its own end
+    return: async () => {
+      await left(); // a generator that was never asked would not run its own end
       return items.return(undefined);
     },
     [Symbol.asyncIterator]() {
@@ -18,10 +18,13 @@ export function iterateConnections<T>(
   };
 }
 
-async function* generate<T>(next: () => Promise<T | undefined>, left: () => void): AsyncGenerator<T, undefined> {
+async function* generate<T>(
+  next: () => Promise<T | undefined>,
+  left: () => void | Promise<void>,
+): AsyncGenerator<T, undefined> {
   try {
     for (let item; (item = await next()) !== undefined;) yield item;
   } finally {
-    left();
+    await left();
   }
 }

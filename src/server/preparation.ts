@@ -7,7 +7,7 @@ import { now } from "../base/clock.ts";
 import { DeadlineTimer } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import type { CloseReason } from "../telemetry/close_receipt.ts";
-import type { Listener } from "../transport/listen.ts";
+import type { Listener } from "../transport/listener.ts";
 import { closeQuietly, type Transport } from "../transport/transport.ts";
 import { Acceptor, type AcceptPort } from "./accept_loop.ts";
 
@@ -17,8 +17,8 @@ export interface ConnectionSource {
   accept(): Promise<Transport | undefined>;
   /** The one given last was taken: it counts among the connections from now on. */
   taken(): void;
-  /** Ends the listening, and whatever is not announced yet. */
-  close(): void;
+  /** Ends the listening, and whatever is not announced yet; gives what the listener's `close` gives. */
+  close(): void | Promise<void>;
 }
 
 /** Who is told of what fails. */
@@ -99,10 +99,10 @@ export class Preparation implements ConnectionSource {
     this.#makeRoom();
   }
 
-  close(): void {
+  close(): void | Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#acceptor.close();
+    const left = this.#acceptor.close();
     this.#timer.clear();
     const error = new TcpError("The server was closed before the connection was ready", { code: "ECONNABORTED" });
     for (const stage of this.#stages) {
@@ -112,6 +112,7 @@ export class Preparation implements ConnectionSource {
     this.#makeRoom();
     this.#waiting?.resolve(undefined);
     this.#waiting = undefined;
+    return left;
   }
 
   /** Accepts as long as somebody waits. Never rejects: accept() does not. */

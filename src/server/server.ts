@@ -8,10 +8,10 @@ import { checkFunction } from "../base/check.ts";
 import { asError, type SocketError, TcpError } from "../base/errors.ts";
 import type { ServerMetrics } from "../telemetry/metrics.ts";
 import { tell } from "../telemetry/telemetry.ts";
-import type { SocketHost } from "../socket/connection_ports.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
-import { canReusePort, type Listener } from "../transport/listen.ts";
+import { canReusePort } from "../transport/listen.ts";
+import type { Listener } from "../transport/listener.ts";
 import type { TlsOptions } from "../tls/tls_options.ts";
 import { endpointOf, type Transport } from "../transport/transport.ts";
 import { Admission } from "./admission.ts";
@@ -64,7 +64,6 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   #signals: SignalWatch | undefined;
   readonly #sockets = new ConnectionSet<State>(() => this.#options.maxConnections);
   readonly #reporter = new Reporter(this);
-  readonly #host: SocketHost;
   readonly #admission: Admission<State>;
   readonly #drainPort: DrainPort;
   #intake: Intake | undefined;
@@ -72,18 +71,10 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
     super({ captureRejections: true });
-    this.#host = {
-      handlerFailed: (error, face) => this.#reporter.report(error, face),
-      connectionFailed: (error, face) => this.#reporter.heard && this.#reporter.report(error, face),
-      connectionClosed: (face, receipt) => this.#admission.gone(face as TCPSocket<State>, receipt),
-    };
     this.#admission = new Admission(this.#sockets, this.#reporter, () => this.#options.dropWhenFull);
     this.#drainPort = {
       listening: () => this.listening,
-      stopAccepting: () => {
-        this.#stopListening();
-        return [...this.#sockets];
-      },
+      stopAccepting: () => ({ left: this.#stopListening(), sockets: [...this.#sockets] }),
       drained: (report) => this.#drained(report),
     };
     // A handler that comes after listen() starts the accepts then.
@@ -169,14 +160,24 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     }
     this.#closing = undefined;
     this.#intake = intake;
-    const source = this.#source = intake.open(this.#listener, this.#admission);
-    queueMicrotask(() => {
-      if (this.#source !== source) return; // closed in between
-      if (callback !== undefined) this.once("listening", callback);
-      this.#reporter.tell("listening");
-      this.#startAccepting();
-    });
+    this.#source = intake.open(this.#listener, this.#admission);
+    void this.#begin(this.#source, this.#listener.bound, callback);
     return this;
+  }
+
+  // Never rejects. Where the listener is bound already, this goes on in a microtask.
+  async #begin(source: ConnectionSource, bound: Promise<void> | undefined, callback?: () => void): Promise<void> {
+    try {
+      await bound;
+    } catch (error) {
+      if (this.#source !== source) return;
+      void this.#stopListening();
+      queueMicrotask(() => this.emit("error", error as TcpError)); // as above
+    }
+    if (this.#source !== source) return; // closed in between
+    if (callback !== undefined) this.once("listening", callback);
+    this.#reporter.tell("listening");
+    this.#startAccepting();
   }
 
   /**
@@ -208,9 +209,9 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   }
 
   /** Closes the listener of that iteration; a later one is none of its business. */
-  #endIteration(source: ConnectionSource): void {
+  #endIteration(source: ConnectionSource): void | Promise<void> {
     if (this.#iterating === source) this.#iterating = undefined;
-    if (this.#source === source) this.#stopListening();
+    if (this.#source === source) return this.#stopListening();
   }
 
   /** The open connections. */
@@ -344,12 +345,14 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     this.#reporter.tell("close");
   }
 
-  #stopListening(): void {
+  /** Resolves when the place is free for another listener. */
+  #stopListening(): void | Promise<void> {
     this.#listener = undefined;
-    this.#source?.close();
+    const left = this.#source?.close();
     this.#source = undefined;
     this.#accepting = false;
     this.#sockets.release();
+    return left;
   }
 
   /** Accepts for the handlers; while there are none, and nobody iterates, peers wait in the backlog. */
@@ -383,7 +386,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
       transport.close();
       return undefined;
     }
-    return this.#admission.adopt(transport, this.#options.socket, this.#host);
+    return this.#admission.adopt(transport, this.#options.socket);
   }
 
   static {

@@ -1,6 +1,6 @@
 /** A listener in a network of a test: what `Deno.listen` gives, without a port of the system. */
 
-import type { Listener } from "../transport/listen.ts";
+import type { Listener } from "../transport/listener.ts";
 import { closeQuietly, type Transport } from "../transport/transport.ts";
 
 /** See the module's comment. */

@@ -2,8 +2,9 @@
 
 import { typeError } from "../base/argument_errors.ts";
 import { TcpError } from "../base/errors.ts";
-import { codeOf, systemError } from "../transport/error_codes.ts";
-import type { Listener, ListenTarget } from "../transport/listen.ts";
+import { codeOf } from "../transport/error_codes.ts";
+import { bind, type ListenTarget } from "../transport/listen.ts";
+import { type Listener, SystemListener } from "../transport/listener.ts";
 import { type Authorities, readAuthorities, readKeyPair } from "./tls_material.ts";
 import type { ClientTlsOptions, TlsOptions } from "./tls_options.ts";
 import type { Transport, TransportSecurity } from "../transport/transport.ts";
@@ -23,18 +24,15 @@ export class DenoTlsServer {
   /** Binds at once, as `listen()` for plain TCP does. */
   listen(target: Exclude<ListenTarget, { path: string }>): Listener {
     const { hostname, port, backlog, reusePort } = target;
-    try {
-      return Deno.listenTls({
-        hostname,
-        port,
-        tcpBacklog: backlog,
-        ...this.#pair,
-        ...(reusePort ? { reusePort } : {}),
-        ...(this.#alpnProtocols === undefined ? {} : { alpnProtocols: this.#alpnProtocols }),
-      });
-    } catch (error) {
-      throw systemError(error, { syscall: "listen", address: hostname, port });
-    }
+    const options = {
+      hostname,
+      port,
+      tcpBacklog: backlog,
+      ...this.#pair,
+      ...(reusePort ? { reusePort } : {}),
+      ...(this.#alpnProtocols === undefined ? {} : { alpnProtocols: this.#alpnProtocols }),
+    };
+    return bind({ transport: "tcp", hostname, port }, () => new SystemListener(Deno.listenTls(options)));
   }
 
   /** Does the handshake of a connection that the listener gave. */

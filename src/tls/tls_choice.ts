@@ -3,7 +3,8 @@
 import { typeError } from "../base/argument_errors.ts";
 import { invalid } from "../base/check.ts";
 import { DenoTlsClient, DenoTlsServer } from "./deno_tls.ts";
-import { listen, type Listener, type ListenTarget } from "../transport/listen.ts";
+import { listen, type ListenTarget } from "../transport/listen.ts";
+import type { Listener } from "../transport/listener.ts";
 import { NodeTlsClient, NodeTlsContext } from "./node_tls.ts";
 import { chooseTlsEngine } from "./tls_engine.ts";
 import { checkClientTlsOptions, checkTlsOptions, type ClientTlsOptions, type TlsOptions } from "./tls_options.ts";

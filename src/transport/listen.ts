@@ -1,19 +1,12 @@
 /** Opens listeners. */
 
-import { systemError } from "./error_codes.ts";
-import type { Transport } from "./transport.ts";
+import { codeOf, systemError } from "./error_codes.ts";
+import { LateListener } from "./late_listener.ts";
+import { type Listener, SystemListener, whenLeft } from "./listener.ts";
+import { openUnix } from "./unix_listener.ts";
 
 /** Where to listen, all of it resolved. */
 export type ListenTarget = { hostname: string; port: number; backlog: number; reusePort: boolean } | { path: string };
-
-/** The shape of `Deno.Listener`: one accept at a time, which rejects for one peer's fault without closing. */
-export interface Listener {
-  accept(): Promise<Transport>;
-  close(): void;
-  readonly addr: Deno.Addr;
-  ref?(): void;
-  unref?(): void;
-}
 
 /** Whether several processes can share a port here. Asking Deno for it without its flag would end the process. */
 export function canReusePort(): boolean {
@@ -22,18 +15,33 @@ export function canReusePort(): boolean {
 
 /** Binds at once; failures of the system are thrown as a `TcpError`. */
 export function listen(target: ListenTarget): Listener {
+  if ("path" in target) return bind({ transport: "unix", path: target.path }, () => openUnix(target.path));
+  const { hostname, port, backlog, reusePort } = target;
+  const options = { hostname, port, tcpBacklog: backlog, ...(reusePort ? { reusePort } : {}) };
+  return bind(
+    { transport: "tcp", hostname, port },
+    () => new SystemListener(Deno.listen(options as Deno.TcpListenOptions)),
+  );
+}
+
+/**
+ * Binds by `open`, which throws the runtime's errors. A place that is taken is tried again later if a listener of this
+ * process, closed in this turn, may still hold it.
+ */
+export function bind(addr: Deno.NetAddr | Deno.UnixAddr, open: () => Listener): Listener {
+  const bindNow = () => {
+    try {
+      return open();
+    } catch (error) {
+      const where = "path" in addr ? { address: addr.path } : { address: addr.hostname, port: addr.port };
+      throw systemError(error, { syscall: "listen", ...where });
+    }
+  };
   try {
-    if ("path" in target) return Deno.listen({ transport: "unix", path: target.path });
-    const { hostname, port, backlog, reusePort } = target;
-    return Deno.listen(
-      { hostname, port, tcpBacklog: backlog, ...(reusePort ? { reusePort } : {}) } as Deno.TcpListenOptions,
-    );
+    return bindNow();
   } catch (error) {
-    throw systemError(
-      error,
-      "path" in target
-        ? { syscall: "listen", address: target.path }
-        : { syscall: "listen", address: target.hostname, port: target.port },
-    );
+    const othersLeft = whenLeft();
+    if (othersLeft === undefined || codeOf(error) !== "EADDRINUSE") throw error;
+    return new LateListener(addr, othersLeft, bindNow);
   }
 }

@@ -2,7 +2,8 @@
 
 import { invalid } from "../base/check.ts";
 import type { Target } from "./dial.ts";
-import type { Listener, ListenTarget } from "./listen.ts";
+import type { ListenTarget } from "./listen.ts";
+import type { Listener } from "./listener.ts";
 import type { Transport } from "./transport.ts";
 
 /** A network in memory, as `createNetwork` of `@verb/tcp/testing` makes it: what `listen` and `connect` take as `network`. */

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { type ConnectionSource, Preparation, type PreparationStep } from "../../src/server/preparation.ts";
-import type { Listener } from "../../src/transport/listen.ts";
+import type { Listener } from "../../src/transport/listener.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 
