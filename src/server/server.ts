@@ -13,14 +13,13 @@ import type { TCPSocket } from "../socket/tcp_socket.ts";
 import { canReusePort } from "../transport/listen.ts";
 import type { Listener } from "../transport/listener.ts";
 import type { TlsOptions } from "../tls/tls_options.ts";
-import { endpointOf, type Transport } from "../transport/transport.ts";
+import { endpointOf } from "../transport/transport.ts";
 import { Admission } from "./admission.ts";
 import { type Connections, ConnectionSet } from "./connections.ts";
 import { type CloseOptions, Drain, type DrainPort, type DrainReport, resolveClose } from "./drain.ts";
 import { Intake } from "./intake.ts";
-import { iterateConnections } from "./iterate_connections.ts";
 import { type ListenOptions, mergeTarget, readListenArguments } from "./listen_arguments.ts";
-import type { ConnectionSource } from "./preparation.ts";
+import { Reception } from "./reception.ts";
 import type { Capabilities, ServerAddress, TcpServerEvents } from "./server_types.ts";
 import { Reporter } from "./reporting.ts";
 import { type CloseOnSignalsOptions, SignalWatch } from "./signals.ts";
@@ -56,10 +55,8 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   #given: ServerOptions = {};
   #options: ResolvedServerOptions = resolveServerOptions({});
   #listener: Listener | undefined;
-  #source: ConnectionSource | undefined;
-  #accepting = false;
   #background = false;
-  #iterating: ConnectionSource | undefined;
+  #reception: Reception<State> | undefined;
   #closing: Drain | undefined;
   #signals: SignalWatch | undefined;
   readonly #sockets = new ConnectionSet<State>(() => this.#options.maxConnections);
@@ -105,7 +102,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   /** Calls `handler` for every connection, in the order of registration. What it throws reaches `onError`. */
   onConnection(handler: (socket: TCPSocket<State>) => void): this {
     checkFunction("handler", handler);
-    if (this.#iterating !== undefined) {
+    if (this.#reception?.taker === "iteration") {
       throw typeError("ERR_INVALID_STATE", "Connections are taken by iteration already; onConnection would get none");
     }
     return this.on("connection", handler);
@@ -160,21 +157,22 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     }
     this.#closing = undefined;
     this.#intake = intake;
-    this.#source = intake.open(this.#listener, this.#admission);
-    void this.#begin(this.#source, this.#listener.bound, callback);
+    const source = intake.open(this.#listener, this.#admission);
+    this.#reception = new Reception(source, (transport) => this.#admission.adopt(transport, options.socket));
+    void this.#begin(this.#reception, this.#listener.bound, callback);
     return this;
   }
 
   // Never rejects. Where the listener is bound already, this goes on in a microtask.
-  async #begin(source: ConnectionSource, bound: Promise<void> | undefined, callback?: () => void): Promise<void> {
+  async #begin(reception: Reception<State>, bound: Promise<void> | undefined, callback?: () => void): Promise<void> {
     try {
       await bound;
     } catch (error) {
-      if (this.#source !== source) return;
+      if (this.#reception !== reception) return;
       void this.#stopListening();
       queueMicrotask(() => this.emit("error", error as TcpError)); // as above
     }
-    if (this.#source !== source) return; // closed in between
+    if (this.#reception !== reception) return; // closed in between
     if (callback !== undefined) this.once("listening", callback);
     this.#reporter.tell("listening");
     this.#startAccepting();
@@ -188,30 +186,13 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     if (this.listenerCount("connection") > 0) {
       throw typeError("ERR_INVALID_STATE", "Connections go to onConnection already; iterate or handle, not both");
     }
-    const source = this.#source;
-    if (source === undefined) throw typeError("ERR_SERVER_NOT_RUNNING", "Cannot iterate: call listen() first");
-    if (this.#iterating === source) {
+    const reception = this.#reception;
+    if (reception === undefined) throw typeError("ERR_SERVER_NOT_RUNNING", "Cannot iterate: call listen() first");
+    if (reception.taker === "iteration") {
       throw typeError("ERR_INVALID_STATE", "This server is being iterated already; one consumer at a time");
     }
-    this.#iterating = source;
-    return iterateConnections(() => this.#next(source), () => this.#endIteration(source));
-  }
-
-  async #next(source: ConnectionSource): Promise<TCPSocket<State> | undefined> {
-    for (;;) {
-      const transport = await source.accept();
-      if (transport === undefined) return undefined;
-      const socket = this.#take(transport, source);
-      if (socket === undefined) continue;
-      connectionOf(socket).startReading();
-      return socket;
-    }
-  }
-
-  /** Closes the listener of that iteration; a later one is none of its business. */
-  #endIteration(source: ConnectionSource): void | Promise<void> {
-    if (this.#iterating === source) this.#iterating = undefined;
-    if (this.#source === source) return this.#stopListening();
+    // A loop that ends late is not to close the listener of a later one.
+    return reception.iterate(() => this.#reception === reception ? this.#stopListening() : undefined);
   }
 
   /** The open connections. */
@@ -348,45 +329,18 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   /** Resolves when the place is free for another listener. */
   #stopListening(): void | Promise<void> {
     this.#listener = undefined;
-    const left = this.#source?.close();
-    this.#source = undefined;
-    this.#accepting = false;
+    const left = this.#reception?.close();
+    this.#reception = undefined;
     this.#sockets.release();
     return left;
   }
 
   /** Accepts for the handlers; while there are none, and nobody iterates, peers wait in the backlog. */
   #startAccepting(): void {
-    if (this.#source === undefined || this.#accepting || this.#iterating === this.#source) return;
-    if (this.listenerCount("connection") === 0) return;
-    this.#accepting = true;
-    void this.#acceptAll(this.#source);
-  }
-
-  // Never rejects: accept() does not, and handlers are guarded.
-  async #acceptAll(source: ConnectionSource): Promise<void> {
-    for (;;) {
-      const transport = await source.accept();
-      if (transport === undefined) return;
-      const socket = this.#take(transport, source);
-      if (socket === undefined) continue;
-      try {
-        this.emit("connection", socket);
-      } catch (thrown) {
-        connectionOf(socket).handlerThrew(thrown);
-      }
-      connectionOf(socket).startReading();
+    if (this.#reception === undefined || this.#reception.taker !== undefined) return;
+    if (this.listenerCount("connection") > 0) {
+      void this.#reception.announceAll((socket) => this.emit("connection", socket));
     }
-  }
-
-  /** Makes a socket of it, unless the server is full or closed by now. */
-  #take(transport: Transport, source: ConnectionSource): TCPSocket<State> | undefined {
-    source.taken();
-    if (this.#listener === undefined) {
-      transport.close();
-      return undefined;
-    }
-    return this.#admission.adopt(transport, this.#options.socket);
   }
 
   static {

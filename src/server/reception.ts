@@ -1,0 +1,70 @@
+/** Receives the connections of one listener: all of them for the handlers, or one at a time for an iteration. */
+
+import { connectionOf } from "../socket/socket_facts.ts";
+import type { TCPSocket } from "../socket/tcp_socket.ts";
+import type { Transport } from "../transport/transport.ts";
+import { iterateConnections } from "./iterate_connections.ts";
+import type { ConnectionSource } from "./preparation.ts";
+
+/** See the module's comment. */
+export class Reception<State> {
+  /** Whoever takes the connections: there is only one. */
+  taker: "handlers" | "iteration" | undefined;
+  readonly #source: ConnectionSource;
+  readonly #adopt: (transport: Transport) => TCPSocket<State> | undefined;
+  #closed = false;
+
+  /** `adopt` makes a socket of a connection, unless there is no room for it. */
+  constructor(source: ConnectionSource, adopt: (transport: Transport) => TCPSocket<State> | undefined) {
+    this.#source = source;
+    this.#adopt = adopt;
+  }
+
+  /** Announces every connection until the source is closed. Never rejects: accept() does not, and handlers are guarded. */
+  async announceAll(announce: (socket: TCPSocket<State>) => void): Promise<void> {
+    this.taker = "handlers";
+    for (let transport; (transport = await this.#source.accept()) !== undefined;) {
+      const socket = this.#receive(transport);
+      if (socket === undefined) continue;
+      try {
+        announce(socket);
+      } catch (thrown) {
+        connectionOf(socket).handlerThrew(thrown);
+      }
+      connectionOf(socket).startReading();
+    }
+  }
+
+  /** One connection per turn; `left` is called once nobody iterates any more, perhaps twice, and waited for. */
+  iterate(left: () => void | Promise<void>): AsyncIterableIterator<TCPSocket<State>, undefined> {
+    this.taker = "iteration";
+    return iterateConnections(() => this.#next(), () => {
+      this.taker = undefined;
+      return left();
+    });
+  }
+
+  async #next(): Promise<TCPSocket<State> | undefined> {
+    for (let transport; (transport = await this.#source.accept()) !== undefined;) {
+      const socket = this.#receive(transport);
+      if (socket === undefined) continue;
+      connectionOf(socket).startReading();
+      return socket;
+    }
+    return undefined;
+  }
+
+  /** Makes a socket of it, unless the source is closed by now, or the server full. */
+  #receive(transport: Transport): TCPSocket<State> | undefined {
+    this.#source.taken();
+    if (!this.#closed) return this.#adopt(transport);
+    transport.close();
+    return undefined;
+  }
+
+  /** Ends the listening, and whatever is not announced yet; gives what the listener's `close` gives. */
+  close(): void | Promise<void> {
+    this.#closed = true;
+    return this.#source.close();
+  }
+}
