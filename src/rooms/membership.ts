@@ -24,6 +24,15 @@ export class Membership<Member extends object, Data> {
     return this.#rooms.keys();
   }
 
+  /** How many rooms there are. */
+  get size(): number {
+    return this.#rooms.size;
+  }
+
+  get memberCount(): number {
+    return this.#members.size;
+  }
+
   get members(): MapIterator<Member> {
     return this.#members.keys();
   }

@@ -21,4 +21,14 @@
  */
 
 export type { BroadcastReceipt, RoomMember, SlowMemberPolicy } from "./delivery.ts";
-export { type BroadcastOptions, Rooms, type RoomsEvents, type RoomsOptions } from "./rooms.ts";
+export type { BusCounts } from "./bus_link.ts";
+export { natsBus, type NatsBusOptions, type NatsConnection } from "./nats_bus.ts";
+export {
+  type IoRedisClient,
+  type NodeRedisClient,
+  redisBus,
+  type RedisBusOptions,
+  type RedisClient,
+} from "./redis_bus.ts";
+export type { BusReceiver, BusState, RoomBus } from "./room_bus.ts";
+export { type BroadcastOptions, Rooms, type RoomsEvents, type RoomsMetrics, type RoomsOptions } from "./rooms.ts";

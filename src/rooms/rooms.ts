@@ -2,13 +2,16 @@
 
 import { EventEmitter } from "node:events";
 import { checkInteger, checkKeys, invalid, invalidValue } from "../base/check.ts";
-import { TcpError } from "../base/errors.ts";
+import { asError, TcpError } from "../base/errors.ts";
 import { checkCodec } from "../framing/check_codec.ts";
 import type { Codec } from "../framing/codec.ts";
 import { FramedSocket } from "../protocol/framed.ts";
 import { defaultCodec, MessageProtocol } from "../protocol/message_protocol.ts";
 import { type BroadcastReceipt, Delivery, type RoomMember, type SlowMemberPolicy } from "./delivery.ts";
+import { type BusCounts, BusLink } from "./bus_link.ts";
+import { MAX_ROOMS_A_BROADCAST } from "./envelope.ts";
 import { Membership } from "./membership.ts";
+import type { BusState, RoomBus } from "./room_bus.ts";
 import { checkRoomName } from "./room_name.ts";
 
 /** How {@link Rooms} work. */
@@ -31,12 +34,33 @@ export interface RoomsOptions<In> {
    * @default {1_000}
    */
   maxRoomsPerMember?: number;
+  /** Carries what is said to the rooms of other processes: `redisBus`, `natsBus` or `workerBus`. These rooms close it. */
+  bus?: RoomBus;
+  /**
+   * The name of what members speak, with its version: `"chat-json-1"`, say. Required with a bus, at most 64 bytes. Rooms with
+   * another wire on the same bus do not hear each other, so a new version of a protocol can run beside the old one.
+   */
+  wire?: string;
 }
 
 /** What the listeners of {@link Rooms} are called with. */
 export interface RoomsEvents<In> {
   /** With `slow: "skip"`: a member that was left out has caught up; `missed` messages of that room did not reach it. */
   lagged: [member: RoomMember<In>, room: string, missed: number];
+  /** Messages of another process did not come; `origin` is its number. A tail that is lost is told by nobody. */
+  gap: [room: string, origin: string, missed: number];
+  /** The engine behind the bus is gone, or back. Members of this process hear each other all the time. */
+  busState: [state: BusState];
+  /** A call of the engine failed. What can be tried again is. */
+  busError: [error: Error];
+}
+
+/** What {@link Rooms.metrics} gives. */
+export interface RoomsMetrics extends Readonly<BusCounts> {
+  /** Rooms with members in this process. */
+  readonly rooms: number;
+  /** Members in this process, each counted once. */
+  readonly members: number;
 }
 
 /** What a broadcast leaves out. */
@@ -45,7 +69,10 @@ export interface BroadcastOptions<In> {
   except?: RoomMember<In> | Iterable<RoomMember<In>>;
 }
 
-const KEYS = ["codec", "slow", "maxRoomsPerMember"];
+const KEYS = ["codec", "slow", "maxRoomsPerMember", "bus", "wire"];
+const MAX_WIRE_BYTES = 64;
+const NO_COUNTS: Readonly<BusCounts> = { published: 0, dropped: 0, received: 0, missed: 0, ignored: 0 };
+const NOWHERE: readonly string[] = [];
 const POLICIES: readonly unknown[] = ["queue", "skip", "disconnect"];
 
 /**
@@ -88,6 +115,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
   readonly #maxRoomsPerMember: number;
   readonly #membership = new Membership<RoomMember<In>, Data>();
   readonly #delivery: Delivery<In>;
+  readonly #link: BusLink | undefined;
   // Takes a member out when its socket closes; one listener a member, however many rooms it is in.
   readonly #leavers = new Map<RoomMember<In>, () => void>();
 
@@ -107,11 +135,29 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
       Number.MAX_SAFE_INTEGER,
     );
     this.#delivery = new Delivery(slow, (member, room, missed) => this.emit("lagged", member, room, missed));
+    this.#link = this.#openLink(options);
+  }
+
+  #openLink({ bus, wire }: RoomsOptions<In>): BusLink | undefined {
+    if (bus === undefined) return undefined;
+    if (typeof bus?.publish !== "function" || typeof bus.subscribe !== "function") {
+      throw invalid("bus", "a bus such as redisBus() gives", bus);
+    }
+    if (typeof wire !== "string" || wire === "" || new TextEncoder().encode(wire).length > MAX_WIRE_BYTES) {
+      throw invalidValue("wire", `a name of 1 to ${MAX_WIRE_BYTES} bytes, because there is a bus`, wire);
+    }
+    return new BusLink(bus, wire, {
+      arrived: (room, frames, others) => void this.#deliver(room, frames, others, undefined),
+      missed: (room, origin, count) => void this.emit("gap", room, origin, count),
+      stateChanged: (state) => void this.emit("busState", state),
+      failed: (error) => void this.emit("busError", asError(error)),
+    });
   }
 
   /**
    * Puts a member into a room, from this moment on. `data` is what {@link Rooms.list} tells of it; joining again changes
-   * only that. Gives true, or false for a member whose socket is closed: it is not put in.
+   * only that. The promise never rejects: it is true once messages of other processes arrive, too, and false for a member
+   * that has left by then, or whose socket is closed: it is not put in.
    *
    * @throws {TypeError} For a name that is none, and a member that was made with another codec.
    * @throws {TcpError} `ERR_ROOMS_FULL`: it is in `maxRoomsPerMember` rooms already.
@@ -128,13 +174,19 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     }
     if (rooms === undefined) this.#watch(member);
     this.#membership.add(name, member, data);
-    return Promise.resolve(true);
+    return this.#link === undefined ? Promise.resolve(true) : this.#arrives(this.#link, name, member);
+  }
+
+  async #arrives(link: BusLink, name: string, member: RoomMember<In>): Promise<boolean> {
+    const arrives = await link.open(name);
+    return arrives && this.#membership.has(name, member);
   }
 
   /** Takes a member out of a room. Gives false if it was not in it. */
   leave(name: string, member: RoomMember<In>): boolean {
     if (!this.#membership.remove(name, member)) return false;
     if (this.#membership.roomsOf(member) === undefined) this.#unwatch(member);
+    if (this.#membership.of(name) === undefined) void this.#link?.close(name);
     return true;
   }
 
@@ -154,11 +206,23 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     checkKeys("options", options, ["except"]);
     const names = typeof name === "string" ? [name] : [...new Set(name)];
     names.forEach(checkRoomName);
+    if (this.#link !== undefined && names.length > MAX_ROOMS_A_BROADCAST) {
+      throw invalidValue("name", `at most ${MAX_ROOMS_A_BROADCAST} rooms, because there is a bus`, names);
+    }
     const frame = this.#codec.encode(message);
     const except = exceptOf(options.except);
-    const [only = ""] = names;
-    if (names.length === 1) return this.#delivery.send(this.#membership.of(only)?.keys() ?? [], frame, only, except);
-    return this.#toSeveral(names, frame, except);
+    const sum = { members: 0, queued: 0, skipped: 0, disconnected: 0 };
+    for (const [index, name] of names.entries()) {
+      const others = index === 0 ? NOWHERE : names.slice(0, index);
+      this.#link?.publish(name, frame, others);
+      const receipt = this.#deliver(name, frame, others, except);
+      if (names.length === 1) return receipt;
+      sum.members += receipt.members;
+      sum.queued += receipt.queued;
+      sum.skipped += receipt.skipped;
+      sum.disconnected += receipt.disconnected;
+    }
+    return sum;
   }
 
   /** The members of a room in this process, in the order of joining. */
@@ -181,29 +245,35 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     return [...this.#membership.names];
   }
 
-  /** Everybody leaves; the sockets stay open. */
-  close(): Promise<void> {
-    for (const member of [...this.#membership.members]) this.leaveAll(member);
-    return Promise.resolve();
+  /** Whether the engine behind the bus is there; without a bus always `"up"`. */
+  get busState(): BusState {
+    return this.#link?.state ?? "up";
   }
 
-  #toSeveral(
-    names: readonly string[],
+  /** What was counted so far. */
+  metrics(): RoomsMetrics {
+    const { size: rooms, memberCount: members } = this.#membership;
+    return { rooms, members, ...this.#link?.counts ?? NO_COUNTS };
+  }
+
+  /** Everybody leaves, and the bus is closed; the sockets stay open. */
+  async close(): Promise<void> {
+    for (const member of [...this.#membership.members]) this.leaveAll(member);
+    await this.#link?.end();
+  }
+
+  /** Hands a frame to the members of a room, but to those that are in one of `others` too: they have it already. */
+  #deliver(
+    name: string,
     frame: Uint8Array,
+    others: readonly string[],
     except: ReadonlySet<RoomMember<In>> | undefined,
   ): BroadcastReceipt {
-    const reached = new Set(except);
-    const sum = { members: 0, queued: 0, skipped: 0, disconnected: 0 };
-    for (const name of names) {
-      const members = [...this.#membership.of(name)?.keys() ?? []].filter((member) => !reached.has(member));
-      const { queued, skipped, disconnected } = this.#delivery.send(members, frame, name, undefined);
-      sum.members += members.length;
-      sum.queued += queued;
-      sum.skipped += skipped;
-      sum.disconnected += disconnected;
-      for (const member of members) reached.add(member);
+    let members: Iterable<RoomMember<In>> = this.#membership.of(name)?.keys() ?? [];
+    if (others.length > 0) {
+      members = Array.from(members).filter((member) => !others.some((other) => this.#membership.has(other, member)));
     }
-    return sum;
+    return this.#delivery.send(members, frame, name, except);
   }
 
   #checkMember(member: unknown): void {

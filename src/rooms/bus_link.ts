@@ -1,0 +1,175 @@
+/** The rooms of this process and those of others: what goes out to the bus, and what comes in from it. */
+
+import { wallTime } from "../base/clock.ts";
+import { openEnvelope, sealEnvelope } from "./envelope.ts";
+import type { BusState, RoomBus } from "./room_bus.ts";
+import { Hearing, Numbering } from "./sequence.ts";
+import { Subscription } from "./subscription.ts";
+
+/** What one turn broadcasts to a room leaves in pieces of at most that many bytes, unless one message has more. */
+const JOINED_BYTES = 65_536;
+/** Bytes that may be under way to the engine; what is beyond is dropped. */
+const MAX_UNDER_WAY_BYTES = 16 * 1_024 * 1_024;
+
+/** What a link counts. */
+export interface BusCounts {
+  /** Messages that were handed to the engine. */
+  published: number;
+  /** Messages that could not be: the engine was not there, or too much was under way. */
+  dropped: number;
+  /** Messages that came from other processes. */
+  received: number;
+  /** Messages of other processes that never came, as far as the next one showed it. */
+  missed: number;
+  /** Payloads that were none of ours: another wire, damaged, or heard before. */
+  ignored: number;
+}
+
+/** Whom a link works for. */
+export interface BusLinkOwner {
+  /** Messages from elsewhere, as they go to members, but to those that are in one of `others`. */
+  arrived(room: string, frames: Uint8Array, others: readonly string[]): void;
+  missed(room: string, origin: string, count: number): void;
+  stateChanged(state: BusState): void;
+  /** A call of the engine failed; it is tried again where that makes sense. */
+  failed(error: unknown): void;
+}
+
+interface Batch {
+  readonly room: string;
+  readonly others: readonly string[];
+  readonly frames: Uint8Array[];
+  bytes: number;
+}
+
+interface Listening {
+  readonly subscription: Subscription;
+  readonly hearing: Hearing;
+}
+
+/** See the module's comment. */
+export class BusLink {
+  readonly counts: BusCounts = { published: 0, dropped: 0, received: 0, missed: 0, ignored: 0 };
+  state: BusState = "up";
+  /** What others know this process by. */
+  readonly origin: string = crypto.getRandomValues(new Uint8Array(16)).toHex();
+  readonly #bus: RoomBus;
+  readonly #wire: string;
+  readonly #owner: BusLinkOwner;
+  readonly #numbering = new Numbering(wallTime());
+  readonly #rooms = new Map<string, Listening>();
+  readonly #stopHearing: (() => void) | undefined;
+  #batches: Batch[] = [];
+  #underWayBytes = 0;
+
+  constructor(bus: RoomBus, wire: string, owner: BusLinkOwner) {
+    this.#bus = bus;
+    this.#wire = wire;
+    this.#owner = owner;
+    this.#stopHearing = bus.onState?.((state) => this.#change(state));
+  }
+
+  /** What is said in that room elsewhere is wanted. True once it arrives, false if it is not wanted any more by then. */
+  open(room: string): Promise<boolean> {
+    let listening = this.#rooms.get(room);
+    if (listening === undefined) {
+      const hearing = new Hearing();
+      const subscription = new Subscription(
+        this.#bus,
+        channelOf(room),
+        (payload) => this.#receive(room, hearing, payload),
+        (error) => this.#owner.failed(error),
+      );
+      this.#rooms.set(room, listening = { subscription, hearing });
+    }
+    return listening.subscription.want();
+  }
+
+  /** It is not wanted any more. */
+  async close(room: string): Promise<void> {
+    const subscription = this.#rooms.get(room)?.subscription;
+    await subscription?.drop();
+    if (subscription?.over === true && this.#rooms.get(room)?.subscription === subscription) this.#rooms.delete(room);
+  }
+
+  /** Sends a message to that room in all other processes, behind this turn. */
+  publish(room: string, frame: Uint8Array, others: readonly string[]): void {
+    const last = this.#batches.findLast((batch) => batch.room === room);
+    if (last !== undefined && last.bytes + frame.length <= JOINED_BYTES && sameNames(last.others, others)) {
+      last.frames.push(frame);
+      last.bytes += frame.length;
+      return;
+    }
+    if (this.#batches.push({ room, others, frames: [frame], bytes: frame.length }) === 1) {
+      queueMicrotask(() => this.#flush());
+    }
+  }
+
+  /** Ends every subscription and the bus. */
+  async end(): Promise<void> {
+    this.#stopHearing?.();
+    this.#flush();
+    await Promise.all([...this.#rooms.keys()].map((room) => this.close(room)));
+    await this.#bus.close();
+  }
+
+  #flush(): void {
+    const batches = this.#batches;
+    this.#batches = [];
+    for (const batch of batches) void this.#send(batch);
+  }
+
+  // Never rejects.
+  async #send({ room, others, frames, bytes }: Batch): Promise<void> {
+    const count = frames.length;
+    // Numbers are taken for what is dropped, too: so the others hear of the hole.
+    const { epoch, next } = this.#numbering.take(room, count);
+    if (this.state === "down" || this.#underWayBytes + bytes > MAX_UNDER_WAY_BYTES) {
+      this.counts.dropped += count;
+      return;
+    }
+    this.#underWayBytes += bytes;
+    try {
+      const head = { wire: this.#wire, origin: this.origin, epoch, first: next, count, others };
+      await this.#bus.publish(channelOf(room), sealEnvelope(head, frames));
+      this.counts.published += count;
+    } catch (error) {
+      this.counts.dropped += count;
+      this.#owner.failed(error);
+    } finally {
+      this.#underWayBytes -= bytes;
+    }
+  }
+
+  #receive(room: string, hearing: Hearing, payload: Uint8Array): void {
+    const envelope = payload instanceof Uint8Array ? openEnvelope(payload) : undefined;
+    if (envelope === undefined || envelope.wire !== this.#wire) return void this.counts.ignored++;
+    const { origin, epoch, first, count, frames, others } = envelope;
+    if (origin === this.origin) return; // our own, which everybody here has
+    const finding = hearing.judge(origin, epoch, first, count);
+    if (finding === "old") return void this.counts.ignored++;
+    if (finding.missed > 0) {
+      this.counts.missed += finding.missed;
+      this.#owner.missed(room, origin, finding.missed);
+    }
+    this.counts.received += count;
+    this.#owner.arrived(room, frames, others);
+  }
+
+  #change(state: BusState): void {
+    if (state === this.state) return;
+    this.state = state;
+    this.#owner.stateChanged(state);
+    if (state === "down") return;
+    for (const { subscription } of this.#rooms.values()) subscription.retry();
+  }
+}
+
+/** Nothing in a name has a meaning for an engine then: no wildcard, no dot, no space. */
+function channelOf(room: string): string {
+  return new TextEncoder().encode(room).toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+function sameNames(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((name, index) => name === others[index]);
+}

@@ -1,0 +1,96 @@
+/** One room's subscription at the bus, moved towards what is wanted: one call out at a time, tried again when it fails. */
+
+import { startBackgroundTimer, stopTimer, type Timer } from "../base/clock.ts";
+import type { BusReceiver, RoomBus } from "./room_bus.ts";
+
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 5_000;
+
+/** See the module's comment. */
+export class Subscription {
+  /** What comes from elsewhere arrives. */
+  active = false;
+  readonly #bus: RoomBus;
+  readonly #channel: string;
+  readonly #receive: BusReceiver;
+  readonly #failed: (error: unknown) => void;
+  #wanted = false;
+  #busy = false;
+  #end: (() => Promise<void>) | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #timer: Timer;
+  #waiting: ((active: boolean) => void)[] = [];
+
+  constructor(bus: RoomBus, channel: string, receive: BusReceiver, failed: (error: unknown) => void) {
+    this.#bus = bus;
+    this.#channel = channel;
+    this.#receive = receive;
+    this.#failed = failed;
+  }
+
+  /** Whether it is over and nothing is under way: then it can be forgotten. */
+  get over(): boolean {
+    return !this.#wanted && !this.#busy && this.#end === undefined;
+  }
+
+  /** Resolves with true once messages arrive, with false if they are not wanted any more by then. */
+  want(): Promise<boolean> {
+    this.#wanted = true;
+    if (this.active) return Promise.resolve(true);
+    const arrives = new Promise<boolean>((resolve) => this.#waiting.push(resolve));
+    void this.#move();
+    return arrives;
+  }
+
+  /** Nobody needs them any more. Resolves when the engine knows, or could not be told for now. */
+  drop(): Promise<void> {
+    this.#wanted = false;
+    this.active = false;
+    this.#settle(false);
+    stopTimer(this.#timer);
+    return this.#move();
+  }
+
+  /** The engine is back: what has failed need not wait. */
+  retry(): void {
+    this.#retryMs = FIRST_RETRY_MS;
+    void this.#move();
+  }
+
+  // Never rejects: what fails is told and tried again.
+  async #move(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    stopTimer(this.#timer);
+    try {
+      while (this.#wanted !== (this.#end !== undefined)) {
+        if (this.#wanted) this.#end = await this.#bus.subscribe(this.#channel, (payload) => this.#take(payload));
+        else await this.#unsubscribe();
+        this.#retryMs = FIRST_RETRY_MS;
+      }
+      this.active = this.#wanted;
+      this.#settle(this.#wanted);
+    } catch (error) {
+      this.#failed(error);
+      this.#timer = startBackgroundTimer(() => void this.#move(), this.#retryMs);
+      this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #unsubscribe(): Promise<void> {
+    const end = this.#end;
+    await end?.();
+    this.#end = undefined;
+  }
+
+  /** What comes before the subscription is confirmed counts, too; what comes after its end does not. */
+  #take(payload: Uint8Array): void {
+    if (this.#wanted) this.#receive(payload);
+  }
+
+  #settle(active: boolean): void {
+    for (const resolve of this.#waiting.splice(0)) resolve(active);
+  }
+}
