@@ -103,9 +103,11 @@ class NatsBus implements RoomBus {
     return () => this.#listeners.delete(listener);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#listeners.clear();
-    await this.#statuses.return?.();
+    // Not awaited: it is done when the connection tells its next status, or is closed, which is the caller's to do.
+    void this.#statuses.return?.();
+    return Promise.resolve();
   }
 
   async #watch(): Promise<void> {
