@@ -24,7 +24,10 @@ export type { CloseOptions, DrainReport } from "./src/server/drain.ts";
 export type { CloseOnSignalsOptions } from "./src/server/signals.ts";
 export type { Connections } from "./src/server/connections.ts";
 export type { ListenOptions } from "./src/server/listen_arguments.ts";
-export type { ServerDeadlines, ServerLimits, ServerOptions } from "./src/server/options.ts";
+export type { ServerDeadlines, ServerOptions } from "./src/server/options.ts";
+export type { LimitsUpdate, ServerLimits } from "./src/server/limit_options.ts";
+export type { ProxyProtocolOptions } from "./src/server/proxy_rule.ts";
+export type { DropReason } from "./src/telemetry/drop_reason.ts";
 export type { ServerMetrics } from "./src/telemetry/metrics.ts";
 export type { TelemetryEvent } from "./src/telemetry/telemetry.ts";
 

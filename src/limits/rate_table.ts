@@ -31,12 +31,17 @@ export class RateTable {
     this.#burstMs = Math.max(this.#burstMs, this.#intervalMs); // what is remembered may still count for that long
   }
 
-  /** Whether it may be done at `now` (milliseconds); then it counts. A refused attempt does not. */
+  /** Whether it may be done at `now` (milliseconds). Nothing counts yet. */
+  allows(key: string, now: number): boolean {
+    this.#age(now);
+    return this.#fits(this.#dueBehind(key, now), now);
+  }
+
+  /** The same, and if it may be done it counts. A refused attempt does not. */
   take(key: string, now: number): boolean {
     this.#age(now);
-    const due = Math.max(this.#young.get(key) ?? this.#old.get(key) ?? 0, now) + this.#intervalMs;
-    // A thousandth of a millisecond for what floating point loses.
-    if (due - now > Math.max(1_000, this.#intervalMs) + 0.001) return false;
+    const due = this.#dueBehind(key, now);
+    if (!this.#fits(due, now)) return false;
     if (this.#young.size >= this.#max / 2 && !this.#young.has(key)) this.#turn(now);
     this.#young.set(key, due);
     return true;
@@ -48,6 +53,15 @@ export class RateTable {
     let both = this.#young.size;
     for (const key of this.#old.keys()) if (!this.#young.has(key)) both++;
     return both;
+  }
+
+  #dueBehind(key: string, now: number): number {
+    return Math.max(this.#young.get(key) ?? this.#old.get(key) ?? 0, now) + this.#intervalMs;
+  }
+
+  #fits(due: number, now: number): boolean {
+    // A thousandth of a millisecond for what floating point loses.
+    return due - now <= Math.max(1_000, this.#intervalMs) + 0.001;
   }
 
   #age(now: number): void {

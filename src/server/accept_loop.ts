@@ -83,8 +83,17 @@ export class Acceptor {
     return undefined;
   }
 
+  /** Nothing is prepared. */
+  readonly prepares = false;
+
+  preparing(): [] {
+    return [];
+  }
+
   /** Nobody waits for it to be taken. */
   taken(): void {}
+
+  boundMoved(): void {}
 
   /** Closes the listener and ends whoever waits in `accept`; gives what the listener's `close` gives. */
   close(): void | Promise<void> {

@@ -7,10 +7,14 @@ import type { SocketSettings } from "../socket/settings.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import { adoptTransport, type TCPSocket } from "../socket/tcp_socket.ts";
 import { systemError } from "../transport/error_codes.ts";
-import { endpointOf, type Transport } from "../transport/transport.ts";
+import type { DropReason } from "../telemetry/drop_reason.ts";
+import { closeQuietly, endpointOf, type Transport } from "../transport/transport.ts";
 import type { AcceptVerdict } from "./accept_loop.ts";
 import type { ConnectionSet } from "./connections.ts";
-import type { PreparationEvent, PreparationPort } from "./preparation.ts";
+import { Gate } from "./gate.ts";
+import type { ResolvedServerLimits } from "./limit_options.ts";
+import type { ConnectionSource, PreparationEvent, PreparationPort, Prepared } from "./preparation.ts";
+import type { ProxyRule } from "./proxy_rule.ts";
 import type { Reporter } from "./reporting.ts";
 
 /** See the module's comment. */
@@ -18,20 +22,43 @@ export class Admission<State> implements PreparationPort, SocketHost {
   readonly #sockets: ConnectionSet<State>;
   readonly #counters = new Counters(CLOSE_REASONS);
   readonly #reporter: Reporter;
-  readonly #dropsWhenFull: () => boolean;
+  #limits: ResolvedServerLimits;
+  /** Who may come in, by its address. */
+  readonly gate: Gate;
+  spoke: ((face: ConnectionFace) => void) | undefined;
 
-  constructor(
-    sockets: ConnectionSet<State>,
-    reporter: Reporter,
-    dropsWhenFull: () => boolean,
-  ) {
+  constructor(sockets: ConnectionSet<State>, reporter: Reporter, limits: ResolvedServerLimits) {
     this.#sockets = sockets;
     this.#reporter = reporter;
-    this.#dropsWhenFull = dropsWhenFull;
+    this.#limits = limits;
+    this.gate = new Gate(limits);
+  }
+
+  /** Other rules from now on. `source` has those that no socket has been made of yet. */
+  setRules(limits: ResolvedServerLimits, proxy: ProxyRule | undefined, source?: ConnectionSource): void {
+    const watched = this.gate.watches;
+    this.#limits = limits;
+    this.gate.setRules(limits, proxy);
+    const { watches } = this.gate;
+    this.spoke = watches ? (face) => this.gate.spoke(face) : undefined;
+    if (watches && !watched) {
+      for (const { transport, shed } of source?.preparing() ?? []) this.gate.readmit(transport, transport, shed, true);
+      for (const socket of this.#sockets) {
+        const { transport, bytesRead } = connectionOf(socket);
+        if (transport !== undefined) this.gate.readmit(socket, transport, () => shed(socket), bytesRead === 0);
+      }
+    }
+    this.#sockets.boundMoved();
+    source?.boundMoved();
+  }
+
+  get maxHandshakes(): number {
+    return this.#limits.maxHandshakes;
   }
 
   admit(): Promise<void> | undefined {
-    return this.#dropsWhenFull() ? undefined : this.#sockets.whenRoom();
+    const { dropWhenFull, shedSilent } = this.#limits;
+    return dropWhenFull || shedSilent ? undefined : this.#sockets.whenRoom();
   }
 
   acceptFailed(error: unknown, verdict: AcceptVerdict): void {
@@ -39,13 +66,29 @@ export class Admission<State> implements PreparationPort, SocketHost {
     if (verdict === "unknown") this.#reporter.report(systemError(error, { syscall: "accept" }));
   }
 
-  entered(transport: Transport): boolean {
-    if (this.refused(transport)) return false;
+  entered({ transport, shed }: Prepared): boolean {
+    if (this.#refuses(transport)) return false;
+    this.gate.enter(transport, transport, shed);
     this.#sockets.reserve();
     return true;
   }
 
-  left(): void {
+  prepared(from: Transport, { transport, shed }: Prepared): boolean {
+    if (transport === from) return true;
+    if (transport.proxy === from.proxy) {
+      this.gate.move(from, transport, shed);
+      return true;
+    }
+    // Its header has named somebody: it counts to that client, if that one may come in.
+    this.gate.leave(from);
+    const reason = this.gate.refuses(transport);
+    if (reason !== undefined) this.#drop(transport, reason);
+    else this.gate.enter(transport, transport, shed);
+    return reason === undefined;
+  }
+
+  left(transport: Transport): void {
+    this.gate.leave(transport);
     this.#sockets.unreserve();
   }
 
@@ -55,12 +98,15 @@ export class Admission<State> implements PreparationPort, SocketHost {
     if (event !== undefined) this.#reporter.tell(event, error, peerOf(transport));
   }
 
-  /** Makes a socket of it, unless there is no room. */
-  adopt(transport: Transport, settings: SocketSettings): TCPSocket<State> | undefined {
-    if (this.refused(transport)) return undefined;
+  /** Makes a socket of it, unless it is not wanted; one that was prepared is. */
+  adopt(transport: Transport, settings: SocketSettings, prepared: boolean): TCPSocket<State> | undefined {
+    if (prepared) this.#sockets.unreserve();
+    else if (this.#refuses(transport)) return undefined;
     this.#counters.accepted++;
     const socket = adoptTransport(transport, settings, this) as TCPSocket<State>; // its state is the user's to set
     this.#sockets.add(socket);
+    if (prepared) this.gate.move(transport, socket, () => shed(socket));
+    else this.gate.enter(socket, transport, () => shed(socket));
     return socket;
   }
 
@@ -74,29 +120,45 @@ export class Admission<State> implements PreparationPort, SocketHost {
 
   connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void {
     this.#counters.count(receipt);
+    this.gate.leave(face);
     this.#sockets.remove(face as TCPSocket<State>); // its sockets are the faces of their connections
   }
 
   /** What was counted so far. */
   metrics(): ServerMetrics {
-    const { accepted, acceptErrors, closed } = this.#counters;
+    const { accepted, acceptErrors, closed, dropped } = this.#counters;
     let { bytesRead, bytesWritten } = this.#counters;
     for (const socket of this.#sockets) {
       bytesRead += socket.bytesRead;
       bytesWritten += connectionOf(socket).queue.sentBytes;
     }
     const { size: open, reserved: preparing } = this.#sockets;
-    return { open, accepted, closed, bytesRead, bytesWritten, acceptErrors, preparing };
+    return { open, accepted, closed, dropped, bytesRead, bytesWritten, acceptErrors, preparing };
   }
 
-  /** Closes a connection that there is no room for; then true. */
-  refused(transport: Transport): boolean {
-    if (!this.#sockets.full) return false;
-    const peer = peerOf(transport);
-    transport.close();
-    this.#reporter.tell("drop", peer);
+  /** Closes a connection that may not come in, or that there is no room for; then true. */
+  #refuses(transport: Transport): boolean {
+    const reason = this.gate.refuses(transport) ?? (this.#makesRoom() ? undefined : "full");
+    if (reason === undefined) return false;
+    closeQuietly(transport);
+    this.#drop(transport, reason);
     return true;
   }
+
+  #makesRoom(): boolean {
+    if (!this.#sockets.full) return true;
+    return this.#limits.shedSilent && this.gate.shedOldest() && !this.#sockets.full;
+  }
+
+  #drop(transport: Transport, reason: DropReason): void {
+    this.#counters.drop(reason);
+    this.#reporter.tell("drop", { ...peerOf(transport), reason });
+  }
+}
+
+function shed(socket: TCPSocket): boolean {
+  connectionOf(socket).destroy(undefined, "shed");
+  return true;
 }
 
 function peerOf(transport: Transport): { remoteAddress: string | undefined; remotePort: number | undefined } {

@@ -103,7 +103,7 @@ export class ConnectionSet<State> implements Connections<State> {
   remove(socket: TCPSocket<State>): void {
     if (!this.#sockets.delete(socket.id)) return;
     if (this.#byAddress !== undefined) this.#forget(socket, this.#byAddress);
-    this.#left();
+    this.boundMoved();
   }
 
   /** Keeps room for one that is being prepared. */
@@ -114,10 +114,11 @@ export class ConnectionSet<State> implements Connections<State> {
   /** It is added now, or has failed. */
   unreserve(): void {
     this.reserved--;
-    this.#left();
+    this.boundMoved();
   }
 
-  #left(): void {
+  /** There may be room where there was none. */
+  boundMoved(): void {
     if (this.#room !== undefined && !this.full) this.release();
   }
 

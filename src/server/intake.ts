@@ -9,6 +9,7 @@ import { openServerTls, type ServerTls } from "../tls/tls_choice.ts";
 import type { TlsOptions } from "../tls/tls_options.ts";
 import { Acceptor } from "./accept_loop.ts";
 import type { ResolvedServerOptions } from "./options.ts";
+import type { ProxyRule } from "./proxy_rule.ts";
 import { type ConnectionSource, Preparation, type PreparationPort, type PreparationStep } from "./preparation.ts";
 
 /** See the module's comment. */
@@ -19,8 +20,9 @@ export class Intake {
   /** Reads the key material: throws a TypeError for a bad one. */
   constructor(options: ResolvedServerOptions) {
     this.#options = options;
-    const { path, tls, proxyProtocol, socket: { noDelay, handshakeMs } } = options;
+    const { path, tls, socket: { noDelay, handshakeMs } } = options;
     if (tls === undefined) return;
+    const proxyProtocol = options.proxyProtocol !== undefined;
     const [unix, deadline] = [path !== undefined, handshakeMs < Infinity];
     this.#tls = openServerTls(tls, { noDelay, unix, deadline, proxyProtocol });
   }
@@ -41,16 +43,18 @@ export class Intake {
 
   /** The connections of that listener, as they are or after what comes first. */
   open(listener: Listener, port: PreparationPort): ConnectionSource {
-    const { proxyProtocol, maxHandshakes } = this.#options;
-    const steps = [...(proxyProtocol ? [this.#proxyHeader] : []), ...(this.encrypted ? [this.#handshake] : [])];
-    return steps.length === 0
-      ? new Acceptor(listener, port)
-      : new Preparation(listener, steps, () => maxHandshakes, port);
+    const { proxyProtocol } = this.#options;
+    const steps = [
+      ...(proxyProtocol === undefined ? [] : [this.#proxyHeader(proxyProtocol)]),
+      ...(this.encrypted ? [this.#handshake] : []),
+    ];
+    return steps.length === 0 ? new Acceptor(listener, port) : new Preparation(listener, steps, port);
   }
 
-  get #proxyHeader(): PreparationStep {
+  #proxyHeader(rule: ProxyRule): PreparationStep {
     return {
       prepare: readProxyHeader,
+      wants: (transport) => rule.trusts(transport.remoteAddr),
       deadline: { option: "deadlines.proxyMs", reason: "deadline:proxy", ms: this.#options.proxyMs },
       reasonOf: (error) => reasonOfFailure(codeOf(error)) === "reset" ? "reset" : "protocol",
       event: "proxyError",

@@ -1,54 +1,15 @@
 /** The server's options: defaults, checks, one frozen record handed inward. */
 
-import {
-  checkBoolean,
-  checkBound,
-  checkInteger,
-  checkKeys,
-  checkMs,
-  checkPort,
-  checkString,
-  invalid,
-  invalidValue,
-} from "../base/check.ts";
+import { checkBoolean, checkInteger, checkKeys, checkMs, checkPort, checkString, invalid } from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
 import { DEADLINE_KEYS, type SocketDeadlines } from "../socket/deadline_options.ts";
-import {
-  resolveSocketSettings,
-  SOCKET_LIMIT_KEYS,
-  type SocketLimits,
-  type SocketSettings,
-  TCP_KEYS,
-  type TcpOptions,
-} from "../socket/settings.ts";
+import { resolveSocketSettings, type SocketSettings, TCP_KEYS, type TcpOptions } from "../socket/settings.ts";
+import { LIMIT_KEYS, type ResolvedServerLimits, resolveServerLimits, type ServerLimits } from "./limit_options.ts";
+import { type ProxyProtocolOptions, type ProxyRule, resolveProxyRule } from "./proxy_rule.ts";
 import { canReusePort } from "../transport/listen.ts";
 import { doorsOf, type NetworkDoors, type VirtualNetwork } from "../transport/virtual_network.ts";
 import { chooseTlsEngine } from "../tls/tls_engine.ts";
 import { checkTlsOptions, TLS_KEYS, type TlsOptions } from "../tls/tls_options.ts";
-
-/** How much the server takes on; the socket's limits hold for each of its sockets. */
-export interface ServerLimits extends SocketLimits {
-  /**
-   * Most connections at once. When they are reached, further peers wait in the kernel's backlog until one leaves.
-   * `Infinity` is no bound.
-   *
-   * @default {10_000}
-   */
-  maxConnections?: number;
-  /**
-   * Closes peers that come when the server is full at once, with a `drop` event, instead of letting them wait.
-   *
-   * @default {false}
-   */
-  dropWhenFull?: boolean;
-  /**
-   * Most connections at once whose TLS handshake or PROXY header is not done. Further peers wait in the kernel's backlog.
-   * `Infinity` is no bound.
-   *
-   * @default {1_000}
-   */
-  maxHandshakes?: number;
-}
 
 /** The waits of a server and of each of its sockets that have an end. */
 export interface ServerDeadlines extends SocketDeadlines {
@@ -101,10 +62,14 @@ export interface ServerOptions {
    * of at most 4,096 bytes is closed with the reason `protocol`, and a `proxyError` is emitted.
    *
    * Whoever can connect can claim any address: require it only behind a balancer, on an address that nobody else reaches.
+   * With `{ trusted, others }` only the peers that are named there are asked for a header.
+   *
+   * `allow`, `deny` and the limits per address are those of the client that the header names. The balancers themselves, with
+   * `"required"` everybody who connects, are exempt, and so are their connections that name nobody.
    *
    * @default {"off"}
    */
-  proxyProtocol?: "off" | "required";
+  proxyProtocol?: "off" | "required" | ProxyProtocolOptions;
   /** Speaks TLS: the certificate, its key, and the rules. They are read and verified at `listen`. */
   tls?: TlsOptions;
 }
@@ -118,10 +83,8 @@ export interface ResolvedServerOptions {
   readonly reusePort: boolean;
   /** Undefined: the system's. */
   readonly network: NetworkDoors | undefined;
-  readonly maxConnections: number;
-  readonly dropWhenFull: boolean;
-  readonly maxHandshakes: number;
-  readonly proxyProtocol: boolean;
+  readonly limits: ResolvedServerLimits;
+  readonly proxyProtocol: ProxyRule | undefined;
   /** Infinity is off. */
   readonly proxyMs: number;
   readonly socket: SocketSettings;
@@ -141,7 +104,6 @@ const KEYS = [
   "proxyProtocol",
   "tls",
 ];
-const LIMIT_KEYS = [...SOCKET_LIMIT_KEYS, "maxConnections", "dropWhenFull", "maxHandshakes"];
 const SERVER_DEADLINE_KEYS = [...DEADLINE_KEYS, "proxyMs"];
 const GROUP_KEYS = { tcp: TCP_KEYS, limits: LIMIT_KEYS, deadlines: SERVER_DEADLINE_KEYS, tls: TLS_KEYS };
 
@@ -187,19 +149,12 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     path: checkString("path", options.path),
     reusePort,
     network: options.network === undefined ? undefined : doorsOf(options.network),
-    maxConnections: checkBound("limits.maxConnections", limits?.maxConnections, 10_000, 1),
-    dropWhenFull: checkBoolean("limits.dropWhenFull", limits?.dropWhenFull, false),
-    maxHandshakes: checkBound("limits.maxHandshakes", limits?.maxHandshakes, 1_000, 1),
-    proxyProtocol: readsProxyHeader(options),
+    limits: resolveServerLimits(limits),
+    proxyProtocol: resolveProxyRule(options.proxyProtocol),
     proxyMs: checkMs("deadlines.proxyMs", deadlines?.proxyMs, 5_000) || Infinity,
     socket,
     tls: resolveTls(options, socket.noDelay),
   });
-}
-
-function readsProxyHeader({ proxyProtocol = "off" }: ServerOptions): boolean {
-  if (proxyProtocol === "off" || proxyProtocol === "required") return proxyProtocol === "required";
-  throw invalidValue("proxyProtocol", '"off" or "required"', proxyProtocol);
 }
 
 /** The key material is read at `listen` only. */
@@ -207,7 +162,7 @@ function resolveTls(options: ServerOptions, noDelay: boolean): TlsOptions | unde
   const { tls, path } = options;
   if (tls === undefined) return undefined;
   checkTlsOptions(tls);
-  const proxyProtocol = readsProxyHeader(options);
+  const proxyProtocol = resolveProxyRule(options.proxyProtocol) !== undefined;
   chooseTlsEngine({ side: "server", tls, noDelay, unix: path !== undefined, deadline: false, proxyProtocol });
   return tls;
 }

@@ -15,8 +15,14 @@ import { Acceptor, type AcceptPort } from "./accept_loop.ts";
 export interface ConnectionSource {
   /** The next one, ready to be announced; undefined once the source is closed. One call at a time. */
   accept(): Promise<Transport | undefined>;
-  /** The one given last was taken: it counts among the connections from now on. */
+  /** Whether what it gives was prepared, and so has come in already. */
+  readonly prepares: boolean;
+  /** Those that are being prepared, or wait to be taken. */
+  preparing(): Iterable<Prepared>;
+  /** The one given last is about to be taken: it counts among the connections from now on. */
   taken(): void;
+  /** There may be room where there was none. */
+  boundMoved(): void;
   /** Ends the listening, and whatever is not announced yet; gives what the listener's `close` gives. */
   close(): void | Promise<void>;
 }
@@ -24,10 +30,19 @@ export interface ConnectionSource {
 /** Who is told of what fails. */
 export type PreparationEvent = "proxyError" | "tlsClientError";
 
+/** A connection that is being prepared. */
+export interface Prepared {
+  readonly transport: Transport;
+  /** Closes it for somebody else's sake, reason `shed`; false if it is about to be taken. */
+  readonly shed: () => boolean;
+}
+
 /** What has to be done, within which time. */
 export interface PreparationStep {
   /** Does it; rejects if it fails or the connection is closed meanwhile. */
   readonly prepare: (transport: Transport) => Promise<Transport>;
+  /** Whether it has to be done with this one; always where left out. */
+  readonly wants?: (transport: Transport) => boolean;
   /** What the deadline is called and how long it is; Infinity for none. */
   readonly deadline: { readonly option: string; readonly reason: CloseReason; readonly ms: number };
   /** The reason of any other failure. */
@@ -37,17 +52,23 @@ export interface PreparationStep {
 
 /** What the preparation needs of its server, besides what the accepts need. */
 export interface PreparationPort extends AcceptPort {
+  /** How many may be prepared at a time. */
+  readonly maxHandshakes: number;
   /** A connection was accepted. Gives false if it is not wanted; then it has been closed. */
-  entered(transport: Transport): boolean;
-  /** It is counted otherwise now. */
-  left(): void;
+  entered(connection: Prepared): boolean;
+  /** A step has made another of it. Gives false if it is not wanted any more: then it is to be closed. */
+  prepared(from: Transport, connection: Prepared): boolean;
+  /** It is gone. */
+  left(transport: Transport): void;
   /** It failed, and has been closed. Without an `event` it is only counted. */
   failed(error: Error, reason: CloseReason, transport: Transport, event?: PreparationEvent): void;
 }
 
-interface Entry {
-  readonly transport: Transport;
-  readonly dueAt: number;
+interface Entry extends Prepared {
+  transport: Transport;
+  dueAt: number;
+  /** Undefined once it is ready. */
+  stage: Stage | undefined;
 }
 
 interface Stage {
@@ -60,19 +81,18 @@ interface Stage {
 export class Preparation implements ConnectionSource {
   readonly #acceptor: Acceptor;
   readonly #stages: readonly Stage[];
-  readonly #max: () => number;
   readonly #port: PreparationPort;
-  readonly #ready: Transport[] = [];
+  readonly #ready: Entry[] = [];
+  readonly prepares = true;
   readonly #timer = new DeadlineTimer((now) => this.#expire(now));
   #waiting: PromiseWithResolvers<Transport | undefined> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
   #filling = false;
   #closed = false;
 
-  /** `steps` are done one after the other; `max` is how many may be prepared at a time: more peers wait in the kernel. */
-  constructor(listener: Listener, steps: readonly PreparationStep[], max: () => number, port: PreparationPort) {
+  /** `steps` are done one after the other. Peers beyond the port's `maxHandshakes` wait in the kernel. */
+  constructor(listener: Listener, steps: readonly PreparationStep[], port: PreparationPort) {
     this.#stages = steps.map((step) => ({ step, entries: new Set() }));
-    this.#max = max;
     this.#port = port;
     this.#acceptor = new Acceptor(listener, {
       admit: () => port.admit() ?? this.#whenRoom(),
@@ -87,15 +107,23 @@ export class Preparation implements ConnectionSource {
 
   accept(): Promise<Transport | undefined> {
     const ready = this.#ready.shift();
-    if (ready !== undefined) return Promise.resolve(ready);
+    if (ready !== undefined) return Promise.resolve(ready.transport);
     if (this.#closed) return Promise.resolve(undefined);
     this.#waiting = Promise.withResolvers();
     if (!this.#filling) void this.#fill();
     return this.#waiting.promise;
   }
 
+  *preparing(): Generator<Prepared> {
+    for (const { entries } of this.#stages) yield* entries;
+    yield* this.#ready;
+  }
+
   taken(): void {
-    this.#port.left();
+    this.#makeRoom();
+  }
+
+  boundMoved(): void {
     this.#makeRoom();
   }
 
@@ -106,9 +134,9 @@ export class Preparation implements ConnectionSource {
     this.#timer.clear();
     const error = new TcpError("The server was closed before the connection was ready", { code: "ECONNABORTED" });
     for (const stage of this.#stages) {
-      for (const entry of [...stage.entries]) this.#fail(stage, entry, error, "shutdown");
+      for (const entry of [...stage.entries]) this.#fail(entry, error, "shutdown");
     }
-    for (const transport of this.#ready.splice(0)) this.#drop(transport, error, "shutdown");
+    for (const { transport } of this.#ready.splice(0)) this.#drop(transport, error, "shutdown");
     this.#makeRoom();
     this.#waiting?.resolve(undefined);
     this.#waiting = undefined;
@@ -125,48 +153,74 @@ export class Preparation implements ConnectionSource {
         closeQuietly(transport);
         break;
       }
-      if (this.#port.entered(transport)) void this.#start(transport);
+      const entry: Entry = { transport, dueAt: 0, stage: undefined, shed: () => this.#shed(entry) };
+      if (this.#port.entered(entry)) void this.#start(entry);
     }
     this.#filling = false;
   }
 
   // Never rejects: what fails goes to the port. Between two stages there is no turn in which it belongs to none.
-  async #start(accepted: Transport): Promise<void> {
-    let transport = accepted;
+  async #start(entry: Entry): Promise<void> {
     for (const stage of this.#stages) {
       const { step, entries } = stage;
-      const entry = { transport, dueAt: now() + step.deadline.ms };
+      if (step.wants?.(entry.transport) === false) continue;
+      entry.stage = stage;
+      entry.dueAt = now() + step.deadline.ms;
       entries.add(entry);
       if (step.deadline.ms < Infinity) this.#timer.lookBy(entry.dueAt);
       try {
-        const ready = await step.prepare(transport);
+        const before = entry.transport;
+        const ready = await step.prepare(before);
         if (!entries.delete(entry)) return closeQuietly(ready); // too late
-        transport = ready;
+        entry.transport = ready;
+        if (!this.#port.prepared(before, entry)) return this.#refuse(ready);
       } catch (thrown) {
         const error = asError(thrown);
-        return this.#fail(stage, entry, error, step.reasonOf(error), step.event);
+        this.#fail(entry, error, step.reasonOf(error), step.event);
+        return;
       }
     }
-    this.#handOn(transport);
+    entry.stage = undefined;
+    this.#handOn(entry);
     this.#stopTimerIfIdle();
   }
 
-  #handOn(transport: Transport): void {
+  #handOn(entry: Entry): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (waiting === undefined) this.#ready.push(transport);
-    else waiting.resolve(transport);
+    if (waiting === undefined) this.#ready.push(entry);
+    else waiting.resolve(entry.transport);
   }
 
-  #fail(stage: Stage, entry: Entry, error: Error, reason: CloseReason, event?: PreparationEvent): void {
-    if (!stage.entries.delete(entry)) return;
+  #shed(entry: Entry): boolean {
+    const error = new TcpError("The connection had to make room for another", { code: "ECONNABORTED" });
+    if (entry.stage !== undefined) return this.#fail(entry, error, "shed");
+    const at = this.#ready.indexOf(entry);
+    if (at < 0) return false;
+    this.#ready.splice(at, 1);
+    this.#drop(entry.transport, error, "shed");
+    return true;
+  }
+
+  /** Says whether it was still being prepared. */
+  #fail(entry: Entry, error: Error, reason: CloseReason, event?: PreparationEvent): boolean {
+    if (entry.stage?.entries.delete(entry) !== true) return false;
     this.#drop(entry.transport, error, reason, event);
+    this.#stopTimerIfIdle();
+    return true;
+  }
+
+  /** The port has told why. */
+  #refuse(transport: Transport): void {
+    closeQuietly(transport);
+    this.#port.left(transport);
+    this.#makeRoom();
     this.#stopTimerIfIdle();
   }
 
   #drop(transport: Transport, error: Error, reason: CloseReason, event?: PreparationEvent): void {
     closeQuietly(transport);
-    this.#port.left();
+    this.#port.left(transport);
     this.#makeRoom();
     this.#port.failed(error, reason, transport, event);
   }
@@ -180,7 +234,7 @@ export class Preparation implements ConnectionSource {
     for (const entry of stage.entries) {
       if (entry.dueAt > now) return entry.dueAt;
       const error = new TcpError(`The connection was not ready within ${ms} ms (${option})`, { code: "ETIMEDOUT" });
-      this.#fail(stage, entry, error, reason, event);
+      this.#fail(entry, error, reason, event);
     }
     return Infinity;
   }
@@ -191,13 +245,13 @@ export class Preparation implements ConnectionSource {
   }
 
   #whenRoom(): Promise<void> | undefined {
-    if (this.size < this.#max()) return undefined;
+    if (this.size < this.#port.maxHandshakes) return undefined;
     this.#room ??= Promise.withResolvers();
     return this.#room.promise;
   }
 
   #makeRoom(): void {
-    if (!this.#closed && this.size >= this.#max()) return;
+    if (!this.#closed && this.size >= this.#port.maxHandshakes) return;
     this.#room?.resolve();
     this.#room = undefined;
   }

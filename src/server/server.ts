@@ -18,6 +18,7 @@ import { Admission } from "./admission.ts";
 import { type Connections, ConnectionSet } from "./connections.ts";
 import { type CloseOptions, Drain, type DrainPort, type DrainReport, resolveClose } from "./drain.ts";
 import { Intake } from "./intake.ts";
+import { type LimitsUpdate, mergeLimits } from "./limit_options.ts";
 import { type ListenOptions, mergeTarget, readListenArguments } from "./listen_arguments.ts";
 import { Reception } from "./reception.ts";
 import type { Capabilities, ServerAddress, TcpServerEvents } from "./server_types.ts";
@@ -59,7 +60,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   #reception: Reception<State> | undefined;
   #closing: Drain | undefined;
   #signals: SignalWatch | undefined;
-  readonly #sockets = new ConnectionSet<State>(() => this.#options.maxConnections);
+  readonly #sockets = new ConnectionSet<State>(() => this.#options.limits.maxConnections);
   readonly #reporter = new Reporter(this);
   readonly #admission: Admission<State>;
   readonly #drainPort: DrainPort;
@@ -68,7 +69,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
     super({ captureRejections: true });
-    this.#admission = new Admission(this.#sockets, this.#reporter, () => this.#options.dropWhenFull);
+    this.#admission = new Admission(this.#sockets, this.#reporter, this.#options.limits);
     this.#drainPort = {
       listening: () => this.listening,
       stopAccepting: () => ({ left: this.#stopListening(), sockets: [...this.#sockets] }),
@@ -88,7 +89,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   withOptions(options: ServerOptions): this {
     if (this.listening) {
       throw new TcpError(
-        "Cannot change options while the server listens: close it first (for keys and certificates there is reloadTls; updateLimits is planned)",
+        "Cannot change options while the server listens: close it first (for limits there is updateLimits, for keys and certificates reloadTls)",
         { code: "ERR_SERVER_ALREADY_LISTEN" },
       );
     }
@@ -157,8 +158,10 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     }
     this.#closing = undefined;
     this.#intake = intake;
-    const source = intake.open(this.#listener, this.#admission);
-    this.#reception = new Reception(source, (transport) => this.#admission.adopt(transport, options.socket));
+    const admission = this.#admission;
+    admission.setRules(options.limits, options.proxyProtocol);
+    const source = intake.open(this.#listener, admission);
+    this.#reception = new Reception(source, admission, () => this.#options.socket);
     void this.#begin(this.#reception, this.#listener.bound, callback);
     return this;
   }
@@ -311,6 +314,34 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     const tls = mergeTlsOptions(this.#given.tls, options);
     this.#intake.reloadTls(tls);
     this.#given = { ...this.#given, tls };
+    return this;
+  }
+
+  /**
+   * Changes limits while the server listens; `null` removes one, what is left out stays. Wrong values throw as in
+   * `withOptions` and change nothing. Limits of the server are in force at once: nobody who is in has to leave, and peers
+   * that wait come in when there is room. Limits of each socket hold for later connections.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from "@verb/tcp";
+   *
+   * await using app = createServer().listen(0, "127.0.0.1");
+   * app.updateLimits({ maxConnections: 500, acceptsPerSecondPerAddress: 5, deny: ["192.0.2.0/24"] });
+   * app.updateLimits({ acceptsPerSecondPerAddress: null, deny: null });
+   * ```
+   */
+  updateLimits(limits: LimitsUpdate): this {
+    if (!this.listening) {
+      throw new TcpError("Cannot update limits: the server does not listen (withOptions sets them)", {
+        code: "ERR_SERVER_NOT_RUNNING",
+      });
+    }
+    const given = { ...this.#given, limits: mergeLimits(this.#given.limits, limits) };
+    const { limits: resolved, socket } = resolveServerOptions(given);
+    this.#given = given;
+    this.#options = { ...this.#options, limits: resolved, socket };
+    this.#admission.setRules(resolved, this.#options.proxyProtocol, this.#reception?.source);
     return this;
   }
 

@@ -1,6 +1,7 @@
 /** What a server tells and takes, besides its options. */
 
 import type { SocketError } from "../base/errors.ts";
+import type { DropReason } from "../telemetry/drop_reason.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 
 /** What the listeners of a `TcpServer` are called with. */
@@ -11,10 +12,10 @@ export interface TcpServerEvents<State = unknown> {
   error: [error: SocketError, socket?: TCPSocket<State>];
   /** The server listens; `onListening` registers here. */
   listening: [];
-  /** A peer was closed at once because the server was full and `limits.dropWhenFull` is on. */
-  drop: [peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
+  /** A connection was refused and closed at once, before a TLS handshake: by one of the `limits`, or by `proxyProtocol`. */
+  drop: [dropped: { remoteAddress: string | undefined; remotePort: number | undefined; reason: DropReason }];
   /**
-   * With `proxyProtocol: "required"`: a connection did not begin with a valid PROXY header, or not in time; `error.code` says
+   * With `proxyProtocol`: a connection did not begin with a valid PROXY header, or not in time; `error.code` says
    * why: `ERR_PROXY_HEADER_MALFORMED`, `_TOO_LARGE` or `_TRUNCATED`, `ETIMEDOUT`, `ECONNRESET`. `peer` is who really
    * connected. Nobody else is told.
    */

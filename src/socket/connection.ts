@@ -348,6 +348,10 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     return taken;
   }
 
+  protected override spoke(): void {
+    this.host?.spoke?.(this.face);
+  }
+
   peerEnded(): void {
     this.came();
     this.#step("peerEnd");

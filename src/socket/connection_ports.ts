@@ -35,4 +35,6 @@ export interface SocketHost {
   connectionFailed(error: Error, face: ConnectionFace): void;
   /** The connection is over: called once, before `close` is emitted. */
   connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void;
+  /** The peer's first byte has come. Only where somebody wants to know. */
+  spoke?: ((face: ConnectionFace) => void) | undefined;
 }

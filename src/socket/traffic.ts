@@ -55,7 +55,11 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
     this.#deadlines?.clear();
   }
 
+  /** The peer's first byte has come. */
+  protected abstract spoke(): void;
+
   arrived(bytes: number): void {
+    if (this.bytesRead === 0) this.spoke();
     this.bytesRead += bytes;
     this.came();
   }

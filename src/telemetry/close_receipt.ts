@@ -36,7 +36,7 @@ export type CloseReason =
   | "error" // `destroy(error)`, or a handler threw
   | "protocol" // the peer broke the protocol (a `FrameError`)
   | "overflow" // the write queue's bound
-  | "shed" // refused because the server was full
+  | "shed" // it had never sent a byte and made room for another (`limits.shedSilent`)
   | "shutdown" // the server's drain ran out of time
   | "refused" // a connect that failed
   | "tls" // the handshake failed

@@ -1,5 +1,6 @@
 /** Facts to numbers: what a server counts. */
 
+import { DROP_REASONS, type DropReason } from "./drop_reason.ts";
 import type { CloseReason, CloseReceipt } from "./close_receipt.ts";
 
 /** What `app.metrics()` gives; later versions only add fields. */
@@ -12,6 +13,8 @@ export interface ServerMetrics {
   readonly accepted: number;
   /** Connections closed so far, by reason. */
   readonly closed: Readonly<Record<CloseReason, number>>;
+  /** Connections closed as soon as they came, by reason; they count among no others. */
+  readonly dropped: Readonly<Record<DropReason, number>>;
   /** Bytes read so far, from open connections too. */
   readonly bytesRead: number;
   /** Bytes the kernel took so far, from open connections too. */
@@ -27,9 +30,11 @@ export class Counters {
   bytesRead = 0;
   bytesWritten = 0;
   readonly #closed = {} as Record<CloseReason, number>;
+  readonly #dropped = {} as Record<DropReason, number>;
 
   constructor(reasons: readonly CloseReason[]) {
     for (const reason of reasons) this.#closed[reason] = 0;
+    for (const reason of DROP_REASONS) this.#dropped[reason] = 0;
   }
 
   /** A connection is over. */
@@ -37,6 +42,16 @@ export class Counters {
     this.#closed[receipt.reason]++;
     this.bytesRead += receipt.bytesRead;
     this.bytesWritten += receipt.bytesWritten;
+  }
+
+  /** A connection was refused. */
+  drop(reason: DropReason): void {
+    this.#dropped[reason]++;
+  }
+
+  /** A copy of how many were refused for which reason. */
+  get dropped(): Record<DropReason, number> {
+    return { ...this.#dropped };
   }
 
   /** A copy of how many closed for which reason. */

@@ -12,6 +12,17 @@ const withOptions = (options: unknown) => {
   return Reflect.apply(app.withOptions, app, [options]);
 };
 
+const LIMITS = {
+  maxConnections: 10_000,
+  dropWhenFull: false,
+  shedSilent: false,
+  maxHandshakes: 1_000,
+  maxConnectionsPerAddress: Infinity,
+  acceptsPerSecondPerAddress: Infinity,
+  allow: undefined,
+  deny: undefined,
+};
+
 unit("resolveServerOptions() has the documented defaults", () => {
   const { socket, ...rest } = resolveServerOptions({});
   assertEquals(rest, {
@@ -21,10 +32,8 @@ unit("resolveServerOptions() has the documented defaults", () => {
     path: undefined,
     reusePort: false,
     network: undefined,
-    maxConnections: 10_000,
-    dropWhenFull: false,
-    maxHandshakes: 1_000,
-    proxyProtocol: false,
+    limits: LIMITS,
+    proxyProtocol: undefined,
     proxyMs: 5_000,
     tls: undefined,
   });
@@ -49,10 +58,8 @@ unit("resolveServerOptions() takes every option", () => {
     path: undefined,
     reusePort: false,
     network: undefined,
-    maxConnections: 7,
-    dropWhenFull: true,
-    maxHandshakes: 1_000,
-    proxyProtocol: false,
+    limits: { ...LIMITS, maxConnections: 7, dropWhenFull: true },
+    proxyProtocol: undefined,
     proxyMs: 5_000,
     tls: undefined,
   });
@@ -61,7 +68,7 @@ unit("resolveServerOptions() takes every option", () => {
 
 unit("resolveServerOptions() takes proxyProtocol, and 0 for no deadline on its header", () => {
   const { proxyProtocol, proxyMs } = resolveServerOptions({ proxyProtocol: "required", deadlines: { proxyMs: 0 } });
-  assertEquals([proxyProtocol, proxyMs], [true, Infinity]);
+  assertEquals([proxyProtocol?.refusesOthers, proxyMs], [true, Infinity]);
   assertEquals(resolveServerOptions({ proxyProtocol: "off", deadlines: { proxyMs: 70 } }).proxyMs, 70);
 });
 
@@ -70,7 +77,7 @@ unit("resolveServerOptions() takes a port in digits, as it comes from the enviro
 });
 
 unit("resolveServerOptions() takes Infinity for maxConnections, spelled out", () => {
-  assertEquals(resolveServerOptions({ limits: { maxConnections: Infinity } }).maxConnections, Infinity);
+  assertEquals(resolveServerOptions({ limits: { maxConnections: Infinity } }).limits.maxConnections, Infinity);
 });
 
 unit("resolveServerOptions() gives a frozen record with frozen settings", () => {
@@ -97,7 +104,8 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
     { limits: { maxConnection: 5 } },
     TypeError,
     'Option "limits.maxConnection" is unknown; "limits" takes maxWriteQueueBytes, highWaterMarkBytes, ' +
-    "maxConnections, dropWhenFull, maxHandshakes",
+    "maxConnections, dropWhenFull, shedSilent, maxHandshakes, maxConnectionsPerAddress, acceptsPerSecondPerAddress, allow, " +
+    "deny",
   ],
   [{ limits: 5 }, TypeError, 'Option "limits" must be an object; it is 5'],
   [{ tcp: { timeout: -1 } }, RangeError, 'Option "tcp.timeout" must be from 0 to 2147483647 milliseconds; it is -1'],
@@ -115,8 +123,16 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
     'Option "prot" is unknown; "options" takes port, hostname, backlog, path, reusePort, network, tcp, limits, deadlines, ' +
     "proxyProtocol, tls",
   ],
-  [{ proxyProtocol: true }, TypeError, 'Option "proxyProtocol" must be "off" or "required"; it is true'],
-  [{ proxyProtocol: "v1" }, TypeError, 'Option "proxyProtocol" must be "off" or "required"; it is "v1"'],
+  [
+    { proxyProtocol: true },
+    TypeError,
+    'Option "proxyProtocol" must be "off", "required" or { trusted, others }; it is true',
+  ],
+  [
+    { proxyProtocol: "v1" },
+    TypeError,
+    'Option "proxyProtocol" must be "off", "required" or { trusted, others }; it is "v1"',
+  ],
   [
     { deadlines: { proxyMs: -1 } },
     RangeError,
@@ -191,8 +207,8 @@ unit("withOptions() leaves what was said before where an option is undefined", (
     { port: 5, tcp: { noDelay: false }, limits: { maxConnections: 3 } },
     { port: undefined, tcp: { noDelay: undefined }, limits: undefined },
   ]);
-  const { port, maxConnections, socket } = Reflect.apply(resolveServerOptions, undefined, [merged]);
-  assertEquals([port, maxConnections, socket.noDelay], [5, 3, false]);
+  const { port, limits, socket } = Reflect.apply(resolveServerOptions, undefined, [merged]);
+  assertEquals([port, limits.maxConnections, socket.noDelay], [5, 3, false]);
 });
 
 unit("withOptions() does not follow the caller's objects when they change", () => {

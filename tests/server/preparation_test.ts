@@ -44,11 +44,13 @@ function prepare(steps: readonly PreparationStep[], max: number) {
   const flood = new Flood();
   const told: unknown[] = [];
   let inside = 0;
-  const source = new Preparation(flood, steps, () => max, {
+  const source = new Preparation(flood, steps, {
+    maxHandshakes: max,
     admit: () => undefined,
     acceptFailed: () => {},
     entered: () => ++inside > 0,
-    left: () => inside--,
+    prepared: () => true,
+    left: () => void inside--,
     failed: (error, reason, _transport, event) => told.push([error.message, reason, event]),
   });
   return { flood, source, told, inside: () => inside };
@@ -144,10 +146,12 @@ Deno.test("a connection that was accepted in the turn of the close is closed and
   };
   const { step, runs } = makeStep();
   let entered = 0;
-  const source = new Preparation(listener, [step], () => 10, {
+  const source = new Preparation(listener, [step], {
+    maxHandshakes: 10,
     admit: () => undefined,
     acceptFailed: () => {},
     entered: () => ++entered > 0,
+    prepared: () => true,
     left: () => {},
     failed: () => {},
   });

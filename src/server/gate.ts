@@ -1,0 +1,141 @@
+/**
+ * Who may come in, by its address, and who is inside: how many of each address, and who of them has never sent a byte. What
+ * is off is not kept.
+ */
+
+import { now } from "../base/clock.ts";
+import { AddressCounts } from "../limits/address_counts.ts";
+import { addressKey } from "../limits/address_key.ts";
+import { Crowds } from "../limits/crowds.ts";
+import { RateTable } from "../limits/rate_table.ts";
+import type { DropReason } from "../telemetry/drop_reason.ts";
+import { endpointOf, type Transport } from "../transport/transport.ts";
+import type { ResolvedServerLimits } from "./limit_options.ts";
+import type { ProxyRule } from "./proxy_rule.ts";
+
+/** Somebody inside. */
+interface Guest {
+  /** The address that its connection counts to; undefined for those that count to none. */
+  readonly counted: string | undefined;
+  /** Whom it stands among while it is silent. */
+  readonly crowd: string;
+  /** Makes room; false if that is not possible just now. */
+  shed: () => boolean;
+}
+
+/** See the module's comment. */
+export class Gate {
+  #limits: ResolvedServerLimits;
+  #proxy: ProxyRule | undefined;
+  // By the transport while it is being prepared, then by the socket.
+  readonly #guests = new Map<object, Guest>();
+  readonly #counts = new AddressCounts();
+  readonly #silent = new Crowds<Guest>();
+  #rates: RateTable | undefined;
+
+  constructor(limits: ResolvedServerLimits) {
+    this.#limits = limits;
+  }
+
+  /** Other rules from now on. */
+  setRules(limits: ResolvedServerLimits, proxy: ProxyRule | undefined): void {
+    this.#limits = limits;
+    this.#proxy = proxy;
+    const { acceptsPerSecondPerAddress: rate } = limits;
+    if (rate === Infinity) this.#rates = undefined;
+    else if (this.#rates === undefined) this.#rates = new RateTable(rate);
+    else this.#rates.perSecond = rate;
+    if (this.watches) return;
+    for (const owner of [...this.#guests.keys()]) this.leave(owner);
+  }
+
+  /** Whether it has to be told who is inside. */
+  get watches(): boolean {
+    return this.#limits.maxConnectionsPerAddress < Infinity || this.#limits.shedSilent;
+  }
+
+  /** How many guests, addresses of guests, silent crowds and rated addresses are remembered. */
+  get sizes(): { guests: number; counted: number; silent: number; rated: number } {
+    const rated = this.#rates?.size(now()) ?? 0;
+    return { guests: this.#guests.size, counted: this.#counts.size, silent: this.#silent.size, rated };
+  }
+
+  /** Why this connection may not come in, wherever there is room; undefined if it may. */
+  refuses(transport: Transport): DropReason | undefined {
+    const { allow, deny, maxConnectionsPerAddress } = this.#limits;
+    if (this.#proxy?.refusesOthers === true && transport.proxy === undefined && !this.#isTrusted(transport)) {
+      return "denied";
+    }
+    if (allow === undefined && deny === undefined && this.#rates === undefined && !this.watches) return undefined;
+    const address = this.#clientOf(transport);
+    if (address === undefined) return undefined;
+    if (deny?.has(address) === true || allow?.has(address) === false) return "denied";
+    const key = addressKey(address);
+    if (this.#rates?.allows(key, now()) === false) return "rate";
+    return this.#counts.of(key) >= maxConnectionsPerAddress ? "address" : undefined;
+  }
+
+  /** It has come in: it counts, and so does its coming. */
+  enter(owner: object, transport: Transport, shed: () => boolean): void {
+    if (this.#rates === undefined && !this.watches) return;
+    const address = this.#clientOf(transport);
+    if (address !== undefined) this.#rates?.take(addressKey(address), now());
+    if (this.watches) this.readmit(owner, transport, shed, true);
+  }
+
+  /** It was in before anybody counted. */
+  readmit(owner: object, transport: Transport, shed: () => boolean, silent: boolean): void {
+    const address = this.#clientOf(transport);
+    const counted = address === undefined ? undefined : addressKey(address);
+    const crowd = counted ?? addressKey(endpointOf(transport.remoteAddr).address ?? "unix");
+    const guest: Guest = { counted, crowd, shed };
+    this.#guests.set(owner, guest);
+    if (counted !== undefined) this.#counts.add(counted);
+    // A balancer's own connections, once they are known as such, are let be.
+    const own = transport.proxy !== undefined && address === undefined;
+    if (silent && !own) this.#silent.add(crowd, guest);
+  }
+
+  /** Another object stands for it now; its age stays. */
+  move(from: object, to: object, shed: () => boolean): void {
+    const guest = this.#guests.get(from);
+    if (guest === undefined) return;
+    this.#guests.delete(from);
+    guest.shed = shed;
+    this.#guests.set(to, guest);
+  }
+
+  /** It is no longer silent. */
+  spoke(owner: object): void {
+    const guest = this.#guests.get(owner);
+    if (guest !== undefined) this.#silent.remove(guest.crowd, guest);
+  }
+
+  leave(owner: object): void {
+    const guest = this.#guests.get(owner);
+    if (guest === undefined) return;
+    this.#guests.delete(owner);
+    this.#silent.remove(guest.crowd, guest);
+    if (guest.counted !== undefined) this.#counts.remove(guest.counted);
+  }
+
+  /** Closes the oldest silent connection of the address that has most of them; false if there is none. */
+  shedOldest(): boolean {
+    for (let guest; (guest = this.#silent.oldestOfLargest) !== undefined;) {
+      this.#silent.remove(guest.crowd, guest);
+      if (guest.shed()) return true;
+    }
+    return false;
+  }
+
+  #isTrusted(transport: Transport): boolean {
+    return this.#proxy?.trusts(transport.remoteAddr) === true;
+  }
+
+  /** Whose limits hold; nobody's for a balancer that has named nobody, or not yet, and for a peer of a unix socket. */
+  #clientOf(transport: Transport): string | undefined {
+    const { proxy } = transport;
+    const own = proxy === undefined ? this.#isTrusted(transport) : proxy.source === undefined;
+    return own ? undefined : endpointOf(transport.remoteAddr).address;
+  }
+}

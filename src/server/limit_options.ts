@@ -1,0 +1,142 @@
+/** How much a server takes on: defaults, checks, one frozen record, and the changes to it while the server listens. */
+
+import { rangeError } from "../base/argument_errors.ts";
+import { checkBoolean, checkBound, checkKeys, invalid } from "../base/check.ts";
+import { AddressList } from "../limits/address_list.ts";
+import { SOCKET_LIMIT_KEYS, type SocketLimits } from "../socket/settings.ts";
+
+/** How much the server takes on; the socket's limits hold for each of its sockets. */
+export interface ServerLimits extends SocketLimits {
+  /**
+   * Most connections at once. When they are reached, further peers wait in the kernel's backlog until one leaves.
+   * `Infinity` is no bound.
+   *
+   * @default {10_000}
+   */
+  maxConnections?: number;
+  /**
+   * Closes peers that come when the server is full at once, with a `drop` event, instead of letting them wait.
+   *
+   * @default {false}
+   */
+  dropWhenFull?: boolean;
+  /**
+   * Makes room when the server is full: of the address that has most connections which never sent a byte, those in
+   * preparation included, the oldest of them is closed with the reason `shed`, and the newcomer comes in. Without one the
+   * newcomer is dropped, reason `full`; so nobody waits in the kernel's backlog for room.
+   *
+   * @default {false}
+   */
+  shedSilent?: boolean;
+  /**
+   * Most connections at once whose TLS handshake or PROXY header is not done. Further peers wait in the kernel's backlog.
+   * `Infinity` is no bound.
+   *
+   * @default {1_000}
+   */
+  maxHandshakes?: number;
+  /**
+   * Most connections at once from one address, those in preparation included: an IPv4 address, or the /64 of an IPv6
+   * address. IPv4 mapped into IPv6 is IPv4; peers of a unix socket have none. One more is dropped, reason `address`.
+   *
+   * @default {Infinity}
+   */
+  maxConnectionsPerAddress?: number;
+  /**
+   * How often one address may connect in a second; as many at once, if it has not come for a second. One more is dropped,
+   * reason `rate`, and does not count. Fractions are allowed: 0.2 is once in five seconds.
+   *
+   * @default {Infinity}
+   */
+  acceptsPerSecondPerAddress?: number;
+  /**
+   * Only these addresses may connect: addresses and ranges such as `"192.0.2.7"`, `"10.0.0.0/8"`, `"2001:db8::/32"`.
+   * Everybody else is dropped, reason `denied`.
+   */
+  allow?: readonly string[];
+  /** These addresses may not connect, whatever `allow` says. They are dropped, reason `denied`. */
+  deny?: readonly string[];
+}
+
+/**
+ * What `app.updateLimits` takes: the limits to change, `null` for no limit. What is left out, or undefined, stays as it
+ * was.
+ */
+export type LimitsUpdate = { [Name in keyof ServerLimits]?: ServerLimits[Name] | null };
+
+/** The limits of a server, besides those of each socket. */
+export interface ResolvedServerLimits {
+  readonly maxConnections: number;
+  readonly dropWhenFull: boolean;
+  readonly shedSilent: boolean;
+  readonly maxHandshakes: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly acceptsPerSecondPerAddress: number;
+  readonly allow: AddressList | undefined;
+  readonly deny: AddressList | undefined;
+}
+
+// What `null` stands for.
+const NO_LIMITS: { readonly [Name in keyof Required<ServerLimits>]: ServerLimits[Name] | undefined } = {
+  maxConnections: Infinity,
+  dropWhenFull: false,
+  shedSilent: false,
+  maxHandshakes: Infinity,
+  maxConnectionsPerAddress: Infinity,
+  acceptsPerSecondPerAddress: Infinity,
+  allow: undefined,
+  deny: undefined,
+  maxWriteQueueBytes: Infinity,
+  highWaterMarkBytes: Infinity,
+};
+
+/** The names that {@link ServerLimits} knows. */
+export const LIMIT_KEYS: readonly string[] = [
+  ...SOCKET_LIMIT_KEYS,
+  ...Object.keys(NO_LIMITS).filter((name) => !SOCKET_LIMIT_KEYS.includes(name)),
+];
+
+/** Checks the group, whose names are known, and fills in the defaults. */
+export function resolveServerLimits(limits: ServerLimits | undefined): ResolvedServerLimits {
+  return Object.freeze({
+    maxConnections: checkBound("limits.maxConnections", limits?.maxConnections, 10_000, 1),
+    dropWhenFull: checkBoolean("limits.dropWhenFull", limits?.dropWhenFull, false),
+    shedSilent: checkBoolean("limits.shedSilent", limits?.shedSilent, false),
+    maxHandshakes: checkBound("limits.maxHandshakes", limits?.maxHandshakes, 1_000, 1),
+    maxConnectionsPerAddress: checkBound(
+      "limits.maxConnectionsPerAddress",
+      limits?.maxConnectionsPerAddress,
+      Infinity,
+      1,
+    ),
+    acceptsPerSecondPerAddress: checkRate("limits.acceptsPerSecondPerAddress", limits?.acceptsPerSecondPerAddress),
+    allow: readList("limits.allow", limits?.allow),
+    deny: readList("limits.deny", limits?.deny),
+  });
+}
+
+/** `value` is undefined (then Infinity) or a number above 0, `Infinity` included. */
+function checkRate(name: string, value: unknown): number {
+  if (value === undefined) return Infinity;
+  if (typeof value !== "number") throw invalid(name, "a number above 0", value);
+  if (!(value > 0)) throw rangeError(`Option "${name}" must be a number above 0; it is ${value}`);
+  return value;
+}
+
+function readList(name: string, value: unknown): AddressList | undefined {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value)) throw invalid(name, "an array of addresses and ranges", value);
+  return new AddressList(name, value);
+}
+
+/** Lays an update over the limits given so far. Throws a TypeError for an unknown name. */
+export function mergeLimits(base: ServerLimits | undefined, update: LimitsUpdate): ServerLimits {
+  if (update === undefined) throw invalid("limits", "an object", update);
+  checkKeys("limits", update, LIMIT_KEYS);
+  const merged: Record<string, unknown> = { ...base };
+  for (const [name, value] of Object.entries(update)) {
+    if (value === null) merged[name] = NO_LIMITS[name as keyof ServerLimits]; // the keys are checked
+    else if (value !== undefined) merged[name] = value;
+  }
+  return merged;
+}
