@@ -1,7 +1,8 @@
 /** The rooms of this process and those of others: what goes out to the bus, and what comes in from it. */
 
-import { wallTime } from "../base/clock.ts";
+import { startTimer, stopTimer, wallTime } from "../base/clock.ts";
 import { openEnvelope, sealEnvelope } from "./envelope.ts";
+import { openRollCall, type RollCallResult, RollCalls, sealAnswers, sealQuestion } from "./roll_call.ts";
 import type { BusState, RoomBus } from "./room_bus.ts";
 import { Hearing, Numbering } from "./sequence.ts";
 import { Subscription } from "./subscription.ts";
@@ -10,6 +11,8 @@ import { Subscription } from "./subscription.ts";
 const JOINED_BYTES = 65_536;
 /** Bytes that may be under way to the engine; what is beyond is dropped. */
 const MAX_UNDER_WAY_BYTES = 16 * 1_024 * 1_024;
+/** How long the answers of other processes are waited for. */
+const ROLL_CALL_MS = 500;
 
 /** What a link counts. */
 export interface BusCounts {
@@ -30,6 +33,8 @@ export interface BusLinkOwner {
   /** Messages from elsewhere, as they go to members, but to those that are in one of `others`. */
   arrived(room: string, frames: Uint8Array, others: readonly string[]): void;
   missed(room: string, origin: string, count: number): void;
+  /** What is said of the members of that room here. */
+  present(room: string): string[];
   stateChanged(state: BusState): void;
   /** A call of the engine failed; it is tried again where that makes sense. */
   failed(error: unknown): void;
@@ -56,6 +61,7 @@ export class BusLink {
   readonly #bus: RoomBus;
   readonly #wire: string;
   readonly #owner: BusLinkOwner;
+  readonly #rollCalls = new RollCalls();
   readonly #numbering = new Numbering(wallTime());
   readonly #rooms = new Map<string, Listening>();
   readonly #stopHearing: (() => void) | undefined;
@@ -105,6 +111,54 @@ export class BusLink {
     }
   }
 
+  /** Asks all other processes who is in that room, and waits for their answers for at most half a second. */
+  async ask(room: string): Promise<RollCallResult> {
+    const { id, whole } = this.#rollCalls.begin();
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = startTimer(resolve, ROLL_CALL_MS);
+    try {
+      await Promise.race([late, this.#question(room, id, whole)]);
+    } catch (error) {
+      this.#owner.failed(error);
+    }
+    stopTimer(timer);
+    if (this.#owner.present(room).length === 0) void this.close(room); // it was opened for the answers
+    return this.#rollCalls.end(id);
+  }
+
+  async #question(room: string, id: string, whole: Promise<void>): Promise<void> {
+    await this.open(room);
+    const reached = await this.#bus.publish(
+      channelOf(room),
+      sealQuestion({ wire: this.#wire, origin: this.origin }, id),
+    );
+    if (typeof reached === "number") this.#rollCalls.expect(id, reached - 1); // but for ourselves
+    await whole;
+  }
+
+  #hearRollCall(room: string, payload: Uint8Array): boolean {
+    const head = { wire: this.#wire, origin: this.origin };
+    const heard = openRollCall(payload, head);
+    if (heard === undefined) return false;
+    if (heard === "own") return true;
+    if (heard.kind === "answer") this.#rollCalls.collect(heard.id, heard.members, heard.last);
+    else for (const answer of sealAnswers(head, heard.id, this.#owner.present(room))) void this.#answer(room, answer);
+    return true;
+  }
+
+  // Never rejects.
+  async #answer(room: string, payload: Uint8Array): Promise<void> {
+    if (this.#underWayBytes + payload.length > MAX_UNDER_WAY_BYTES) return;
+    this.#underWayBytes += payload.length;
+    try {
+      await this.#bus.publish(channelOf(room), payload);
+    } catch (error) {
+      this.#owner.failed(error);
+    } finally {
+      this.#underWayBytes -= payload.length;
+    }
+  }
+
   /** Ends every subscription and the bus. */
   async end(): Promise<void> {
     this.#stopHearing?.();
@@ -142,6 +196,7 @@ export class BusLink {
   }
 
   #receive(room: string, hearing: Hearing, payload: Uint8Array): void {
+    if (payload instanceof Uint8Array && this.#hearRollCall(room, payload)) return;
     const envelope = payload instanceof Uint8Array ? openEnvelope(payload) : undefined;
     if (envelope === undefined || envelope.wire !== this.#wire) return void this.counts.ignored++;
     const { origin, epoch, first, count, frames, others } = envelope;

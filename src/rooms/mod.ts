@@ -31,4 +31,7 @@ export {
   type RedisClient,
 } from "./redis_bus.ts";
 export type { BusReceiver, BusState, RoomBus } from "./room_bus.ts";
+export type { RoomList, RoomPresence } from "./presence.ts";
+export type { IoRedisCommands, NodeRedisCommands, RedisCommands } from "./redis_commands.ts";
+export { redisPresence, type RedisPresenceOptions } from "./redis_presence.ts";
 export { type BroadcastOptions, Rooms, type RoomsEvents, type RoomsMetrics, type RoomsOptions } from "./rooms.ts";

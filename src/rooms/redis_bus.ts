@@ -121,11 +121,12 @@ class RedisBus implements RoomBus {
     if ("status" in subscriber) subscriber.on("messageBuffer", this.#dispatch);
   }
 
-  async publish(channel: string, payload: Uint8Array): Promise<void> {
+  async publish(channel: string, payload: Uint8Array): Promise<number> {
     // A client would keep it until Redis is back, and however much more there is.
     if (!isReady(this.#publisher)) throw new TcpError("Cannot publish: Redis is not reachable", { code: "ENOTCONN" });
     const { buffer, byteOffset, length } = payload;
-    await this.#publisher.publish(this.#prefix + channel, Buffer.from(buffer as ArrayBuffer, byteOffset, length));
+    const bytes = Buffer.from(buffer as ArrayBuffer, byteOffset, length);
+    return Number(await this.#publisher.publish(this.#prefix + channel, bytes));
   }
 
   async subscribe(channel: string, receive: BusReceiver): Promise<() => Promise<void>> {

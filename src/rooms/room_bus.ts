@@ -11,8 +11,11 @@ export type BusReceiver = (payload: Uint8Array) => void;
  * one bus each, and close it.
  */
 export interface RoomBus {
-  /** Hands bytes to everybody who is subscribed. Rejects where the engine is not there; it must not keep them for later. */
-  publish(channel: string, payload: Uint8Array): Promise<void>;
+  /**
+   * Hands bytes to everybody who is subscribed. Resolves with their number where the engine tells it. Rejects where the
+   * engine is not there; it must not keep them for later.
+   */
+  publish(channel: string, payload: Uint8Array): Promise<number | void>;
   /**
    * Calls `receive` for everything that is published there from the moment the promise resolves, whatever the engine goes
    * through meanwhile. Resolves with what ends that.

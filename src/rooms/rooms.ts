@@ -12,6 +12,8 @@ import { type BusCounts, BusLink } from "./bus_link.ts";
 import { MAX_ROOMS_A_BROADCAST } from "./envelope.ts";
 import { Membership } from "./membership.ts";
 import type { BusState, RoomBus } from "./room_bus.ts";
+import { dataToText, type RoomList, type RoomPresence, textToData } from "./presence.ts";
+import type { RollCallResult } from "./roll_call.ts";
 import { checkRoomName } from "./room_name.ts";
 
 /** How {@link Rooms} work. */
@@ -41,6 +43,8 @@ export interface RoomsOptions<In> {
    * another wire on the same bus do not hear each other, so a new version of a protocol can run beside the old one.
    */
   wire?: string;
+  /** Keeps who is in the rooms of all processes, for {@link Rooms.list}: `redisPresence`. These rooms close it. */
+  presence?: RoomPresence;
 }
 
 /** What the listeners of {@link Rooms} are called with. */
@@ -69,9 +73,10 @@ export interface BroadcastOptions<In> {
   except?: RoomMember<In> | Iterable<RoomMember<In>>;
 }
 
-const KEYS = ["codec", "slow", "maxRoomsPerMember", "bus", "wire"];
+const KEYS = ["codec", "slow", "maxRoomsPerMember", "bus", "wire", "presence"];
 const MAX_WIRE_BYTES = 64;
 const NO_COUNTS: Readonly<BusCounts> = { published: 0, dropped: 0, received: 0, missed: 0, ignored: 0 };
+const NOBODY: RollCallResult = { members: [], complete: false };
 const NOWHERE: readonly string[] = [];
 const POLICIES: readonly unknown[] = ["queue", "skip", "disconnect"];
 
@@ -116,8 +121,10 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
   readonly #membership = new Membership<RoomMember<In>, Data>();
   readonly #delivery: Delivery<In>;
   readonly #link: BusLink | undefined;
-  // Takes a member out when its socket closes; one listener a member, however many rooms it is in.
-  readonly #leavers = new Map<RoomMember<In>, () => void>();
+  readonly #presence: RoomPresence | undefined;
+  // For those that are in a room: the listener that takes it out when its socket closes, and its number elsewhere.
+  readonly #watched = new Map<RoomMember<In>, { readonly leaver: () => void; readonly id: string }>();
+  #ids = 0;
 
   /** Makes rooms without members. Throws a TypeError or RangeError for options that make no sense. */
   constructor(options: RoomsOptions<In> = {}) {
@@ -136,6 +143,10 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     );
     this.#delivery = new Delivery(slow, (member, room, missed) => this.emit("lagged", member, room, missed));
     this.#link = this.#openLink(options);
+    if (options.presence !== undefined && typeof options.presence?.enter !== "function") {
+      throw invalid("presence", "a presence such as redisPresence() gives", options.presence);
+    }
+    this.#presence = options.presence;
   }
 
   #openLink({ bus, wire }: RoomsOptions<In>): BusLink | undefined {
@@ -148,6 +159,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     }
     return new BusLink(bus, wire, {
       arrived: (room, frames, others) => void this.#deliver(room, frames, others, undefined),
+      present: (room) => this.#textsOf(room),
       missed: (room, origin, count) => void this.emit("gap", room, origin, count),
       stateChanged: (state) => void this.emit("busState", state),
       failed: (error) => void this.emit("busError", asError(error)),
@@ -159,7 +171,8 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
    * only that. The promise never rejects: it is true once messages of other processes arrive, too, and false for a member
    * that has left by then, or whose socket is closed: it is not put in.
    *
-   * @throws {TypeError} For a name that is none, and a member that was made with another codec.
+   * @throws {TypeError} For a name that is none, a member that was made with another codec, and, with a bus or a presence,
+   * `data` that is more than 4,096 bytes of JSON.
    * @throws {TcpError} `ERR_ROOMS_FULL`: it is in `maxRoomsPerMember` rooms already.
    */
   join(name: string, member: RoomMember<In>, data?: Data): Promise<boolean> {
@@ -172,8 +185,10 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
         code: "ERR_ROOMS_FULL",
       });
     }
-    if (rooms === undefined) this.#watch(member);
+    const text = this.#link === undefined && this.#presence === undefined ? undefined : dataToText(data);
+    const { id } = this.#watched.get(member) ?? this.#watch(member);
     this.#membership.add(name, member, data);
+    if (text !== undefined) this.#presence?.enter(name, id, text);
     return this.#link === undefined ? Promise.resolve(true) : this.#arrives(this.#link, name, member);
   }
 
@@ -185,6 +200,8 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
   /** Takes a member out of a room. Gives false if it was not in it. */
   leave(name: string, member: RoomMember<In>): boolean {
     if (!this.#membership.remove(name, member)) return false;
+    const id = this.#watched.get(member)?.id;
+    if (id !== undefined) this.#presence?.leave(name, id);
     if (this.#membership.roomsOf(member) === undefined) this.#unwatch(member);
     if (this.#membership.of(name) === undefined) void this.#link?.close(name);
     return true;
@@ -245,6 +262,36 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     return [...this.#membership.names];
   }
 
+  /**
+   * What `join` was told of the members of a room, of this process and of all others: by the presence, else by asking over
+   * the bus, which takes half a second at most. Never rejects: where others cannot be reached, `complete` is false.
+   */
+  async list(name: string): Promise<RoomList<Data>> {
+    checkRoomName(name);
+    if (this.#presence === undefined && this.#link === undefined) {
+      return { members: [...this.#membership.of(name)?.values() ?? []], complete: true };
+    }
+    const { members: texts, complete } = await this.#others(name);
+    const others = texts.map(textToData).filter((found) => found !== undefined);
+    // Whatever stands there: other processes say it, and their types are the user's word.
+    const said = others.map(({ data }) => data as Data | undefined);
+    return { members: [...this.#membership.of(name)?.values() ?? [], ...said], complete };
+  }
+
+  async #others(name: string): Promise<RollCallResult> {
+    if (this.#presence === undefined) return await this.#link?.ask(name) ?? NOBODY;
+    try {
+      return { members: await this.#presence.others(name), complete: true };
+    } catch (error) {
+      this.emit("busError", asError(error));
+      return NOBODY;
+    }
+  }
+
+  #textsOf(name: string): string[] {
+    return Array.from(this.#membership.of(name)?.values() ?? [], dataToText);
+  }
+
   /** Whether the engine behind the bus is there; without a bus always `"up"`. */
   get busState(): BusState {
     return this.#link?.state ?? "up";
@@ -259,7 +306,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
   /** Everybody leaves, and the bus is closed; the sockets stay open. */
   async close(): Promise<void> {
     for (const member of [...this.#membership.members]) this.leaveAll(member);
-    await this.#link?.end();
+    await Promise.all([this.#link?.end(), this.#presence?.close()]);
   }
 
   /** Hands a frame to the members of a room, but to those that are in one of `others` too: they have it already. */
@@ -285,17 +332,18 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     }
   }
 
-  #watch(member: RoomMember<In>): void {
-    const leaver = () => void this.leaveAll(member);
-    this.#leavers.set(member, leaver);
-    member.socket.once("close", leaver);
+  #watch(member: RoomMember<In>): { readonly id: string } {
+    const watched = { leaver: () => void this.leaveAll(member), id: `${++this.#ids}` };
+    this.#watched.set(member, watched);
+    member.socket.once("close", watched.leaver);
+    return watched;
   }
 
   #unwatch(member: RoomMember<In>): void {
-    const leaver = this.#leavers.get(member);
-    this.#leavers.delete(member);
+    const watched = this.#watched.get(member);
+    this.#watched.delete(member);
     this.#delivery.forget(member);
-    if (leaver !== undefined) member.socket.off("close", leaver);
+    if (watched !== undefined) member.socket.off("close", watched.leaver);
   }
 }
 

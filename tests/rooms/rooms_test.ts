@@ -193,7 +193,7 @@ Deno.test("Rooms refuses options that make no sense", () => {
   const wrong: [object, string][] = [
     [{ slow: "drop" }, 'Option "slow" must be "queue", "skip" or "disconnect"; it is "drop"'],
     [{ maxRoomsPerMember: 0 }, 'Option "maxRoomsPerMember" must be an integer from 1 to 9007199254740991; it is 0'],
-    [{ size: 1 }, 'Option "size" is unknown; "options" takes codec, slow, maxRoomsPerMember'],
+    [{ size: 1 }, 'Option "size" is unknown; "options" takes codec, slow, maxRoomsPerMember, bus, wire, presence'],
     [{ codec: lines }, 'Option "codec"'],
   ];
   for (const [options, message] of wrong) {

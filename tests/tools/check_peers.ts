@@ -5,6 +5,8 @@
 const PROGRAMS = [
   { name: "node", versionArgs: ["--version"], use: "the order of socket events, recorded anew and compared" },
   { name: "openssl", versionArgs: ["version"], use: "TLS peers and their certificates" },
+  { name: "redis-server", versionArgs: ["--version"], use: "rooms over Redis, and presence in it" },
+  { name: "nats-server", versionArgs: ["--version"], use: "rooms over NATS" },
 ] as const;
 
 /** The first line that the program says of its version, undefined if it is not there. */
