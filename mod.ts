@@ -34,6 +34,18 @@ export type { TelemetryEvent } from "./src/telemetry/telemetry.ts";
 // Messages and counting.
 export { MessageProtocol, type MessageProtocolOptions } from "./src/protocol/message_protocol.ts";
 export { framed, type FramedEvents, type FramedOptions, FramedSocket } from "./src/protocol/framed.ts";
+export { type AnswerOptions, answerRequests, type RequestHandler } from "./src/protocol/answer_requests.ts";
+export type { MessagePeer } from "./src/protocol/message_peer.ts";
+export { RequestError, type RequestErrorInit } from "./src/protocol/request_error.ts";
+export { createRequester, Requester } from "./src/protocol/requester.ts";
+export type {
+  IdentifiedRequests,
+  OrderedRequests,
+  RequesterLimits,
+  RequesterOptions,
+  RequestId,
+  RequestOptions,
+} from "./src/protocol/requester_options.ts";
 export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
 export type { MessageHeartbeatOptions } from "./src/protocol/message_heartbeat.ts";
 export { ConnectionPool } from "./src/protocol/connection_pool.ts";

@@ -29,6 +29,21 @@ export { Reconnect, reconnect, type ReconnectCloseOptions, type ReconnectState }
 export type { ReconnectOptions, Retry } from "./src/client/reconnect_options.ts";
 export type { Target } from "./src/client/targets.ts";
 export type { CloseReason, CloseReceipt } from "./src/telemetry/close_receipt.ts";
+export { type AnswerOptions, answerRequests, type RequestHandler } from "./src/protocol/answer_requests.ts";
+export type { MessagePeer } from "./src/protocol/message_peer.ts";
+export { RequestError, type RequestErrorInit } from "./src/protocol/request_error.ts";
+export { createRequester, Requester } from "./src/protocol/requester.ts";
+export type {
+  IdentifiedRequests,
+  OrderedRequests,
+  RequesterLimits,
+  RequesterOptions,
+  RequestId,
+  RequestOptions,
+} from "./src/protocol/requester_options.ts";
+export { framed, type FramedEvents, type FramedOptions, FramedSocket } from "./src/protocol/framed.ts";
+export { MessageProtocol, type MessageProtocolOptions } from "./src/protocol/message_protocol.ts";
+export type { MessageHeartbeatOptions } from "./src/protocol/message_heartbeat.ts";
 export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { VirtualNetwork } from "./src/transport/virtual_network.ts";
@@ -52,3 +67,16 @@ export type {
 } from "./src/tls/tls_options.ts";
 export type { CertificateName, CipherInfo, PeerCertificate } from "./src/transport/transport.ts";
 export type { UpgradeOptions, UpgradeState } from "./src/socket/upgrade.ts";
+export {
+  type ByteSink,
+  type Codec,
+  type FrameDecoder,
+  json,
+  type JsonOptions,
+  type JsonValueOptions,
+  lengthPrefixed,
+  type LengthPrefixedOptions,
+  type StandardIssue,
+  type StandardResult,
+  type StandardSchema,
+} from "./src/framing/mod.ts";

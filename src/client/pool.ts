@@ -50,7 +50,7 @@ export interface PoolEvents {
  * import { assertEquals } from "@std/assert";
  * import { createServer, framed } from "@verb/tcp";
  * import { lines } from "@verb/tcp/framing";
- * import { createPool } from "@verb/tcp/tcp";
+ * import { createPool, createRequester } from "@verb/tcp/tcp";
  *
  * await using app = createServer();
  * app.onConnection((socket) => {
@@ -63,23 +63,14 @@ export interface PoolEvents {
  *   port: app.address()!.port,
  *   host: "127.0.0.1",
  *   max: 4,
- *   setup(socket) {
- *     const peer = framed(socket, lines());
- *     let answer = Promise.withResolvers<string>();
- *     peer.on("message", (line) => answer.resolve(line));
- *     return async (line: string) => {
- *       answer = Promise.withResolvers();
- *       peer.send(line);
- *       return await answer.promise;
- *     };
- *   },
- *   check: async (ask) => await ask("ping") === "PING",
+ *   setup: (socket) => createRequester(framed(socket, lines()), { ordered: true }),
+ *   check: async (requester) => await requester.request("ping") === "PING",
  * });
- * assertEquals(await pool.use((ask) => ask("hello")), "HELLO");
+ * assertEquals(await pool.use((requester) => requester.request("hello")), "HELLO");
  *
  * {
  *   using lease = await pool.acquire();
- *   assertEquals(await lease.value("bye"), "BYE");
+ *   assertEquals(await lease.value.request("bye"), "BYE");
  *   lease.release(); // left out, or after an exception, the connection is destroyed
  * }
  * ```

@@ -18,11 +18,23 @@ export interface FrameReceiver<Out> {
   onError(error: Error): unknown;
 }
 
+/** Takes messages before the receiver hears of them: requests and answers. */
+export interface MessageTaker<Out> {
+  /** Whether it took the message. */
+  takes(message: Out): boolean;
+  /** Whether the bad message was its. */
+  takesError(error: MessageError): boolean;
+}
+
 // Whose messages go where: two that read the same socket would each take all of them.
 const attached = new WeakMap<TCPSocket, object>();
 
 /** See the module's comment. Making one adds no listener. */
 export class FrameExchange<In, Out> {
+  /** It takes answers. */
+  requester: MessageTaker<Out> | undefined;
+  /** It takes requests, which are all that is left. */
+  answerer: MessageTaker<Out> | undefined;
   readonly #socket: TCPSocket;
   readonly #connection: Connection;
   readonly #codec: Codec<In, Out>;
@@ -45,7 +57,9 @@ export class FrameExchange<In, Out> {
   #failed = false;
   // Others have their turn, see BAD_MESSAGES_A_TURN.
   #resting = false;
-  // It is the rest that has paused the socket.
+  // Whoever takes messages can take no more now.
+  #full = false;
+  // It is one of these two that has paused the socket.
   #stopped = false;
   #bad = 0;
 
@@ -126,7 +140,26 @@ export class FrameExchange<In, Out> {
     this.#paused = false;
     queueMicrotask(() => this.#deliverGuarded());
     // Without a listener resuming would mean to throw away.
-    if (this.#socket.listenerCount("data") > 0) this.#socket.resume();
+    if (this.#resting || this.#full) this.#stopped = true;
+    else if (this.#socket.listenerCount("data") > 0) this.#socket.resume();
+  }
+
+  /** Delivers nothing more until `release()`, and lets the peer wait; the user's own `resume` does not lift it. */
+  hold(): void {
+    this.#full = true;
+    this.#stopFlow();
+  }
+
+  /** Goes on after `hold()`, in a microtask. */
+  release(): void {
+    if (!this.#full) return;
+    this.#full = false;
+    queueMicrotask(() => this.#goOn());
+  }
+
+  /** Nobody listens any more. Those who take messages go on. */
+  unheard(): void {
+    if (this.requester === undefined && this.answerer === undefined) this.detach();
   }
 
   /** Receives no more; what has come is kept for the next `attach`. */
@@ -193,7 +226,9 @@ export class FrameExchange<In, Out> {
           return;
         }
         this.#completed = true;
-        if (this.#heartbeat?.takes(message) !== true) this.#watch(this.#receiver.onMessage(message));
+        if (this.#heartbeat?.takes(message) === true) continue;
+        if (this.requester?.takes(message) === true || this.answerer?.takes(message) === true) continue;
+        this.watch(this.#receiver.onMessage(message));
       }
     } finally {
       this.#decoding = false;
@@ -219,34 +254,46 @@ export class FrameExchange<In, Out> {
           return undefined;
         }
         this.#completed = true;
-        if (this.#hearsErrors) this.#watch(this.#receiver.onError(error));
-        else this.#connection.host?.connectionFailed(error, this.#socket);
+        if (this.requester?.takesError(error) !== true) this.tell(error);
         if (++this.#bad % BAD_MESSAGES_A_TURN === 0) this.#rest();
         if (this.#held || this.#over) return undefined;
       }
     }
   }
 
+  /** One message was bad, and the stream goes on. */
+  tell(error: MessageError): void {
+    if (this.#hearsErrors) this.watch(this.#receiver.onError(error));
+    else this.#connection.host?.connectionFailed(error, this.#socket);
+  }
+
   /** What has come is not wanted now. */
   get #held(): boolean {
-    return this.#paused || this.#detached || this.#resting;
+    return this.#paused || this.#detached || this.#resting || this.#full;
   }
 
   /** Lets others have their turn; the peer waits meanwhile. */
   #rest(): void {
-    const socket = this.#socket;
     this.#resting = true;
-    if (socket.listenerCount("data") > 0 && !socket.isPaused()) {
-      socket.pause();
-      this.#stopped = true;
-    }
+    this.#stopFlow();
     nextTurn(() => {
       this.#resting = false;
-      this.#deliverGuarded();
-      if (this.#resting || !this.#stopped) return;
-      this.#stopped = false;
-      if (!this.#paused && socket.listenerCount("data") > 0) socket.resume();
+      this.#goOn();
     });
+  }
+
+  #stopFlow(): void {
+    const socket = this.#socket;
+    if (socket.listenerCount("data") === 0 || socket.isPaused()) return;
+    socket.pause();
+    this.#stopped = true;
+  }
+
+  #goOn(): void {
+    this.#deliverGuarded();
+    if (this.#resting || this.#full || !this.#stopped) return;
+    this.#stopped = false;
+    if (!this.#paused && this.#socket.listenerCount("data") > 0) this.#socket.resume();
   }
 
   /** Failed, or ended in any way but the orderly one, after which what has come is still delivered. */
@@ -263,7 +310,7 @@ export class FrameExchange<In, Out> {
     if (this.#connection.receipt === undefined) {
       this.#connection.destroy(failure, undefined, heard ? "listeners" : "all");
     } else if (!heard) this.#connection.host?.connectionFailed(failure, this.#socket); // it came with the last bytes
-    if (heard) this.#watch(this.#receiver.onError(failure));
+    if (heard) this.watch(this.#receiver.onError(failure));
   }
 
   get #hearsErrors(): boolean {
@@ -271,7 +318,7 @@ export class FrameExchange<In, Out> {
   }
 
   /** The user's code may be async, whatever its type says. */
-  #watch(result: unknown): void {
+  watch(result: unknown): void {
     if (result instanceof Promise) void this.#follow(result);
   }
 

@@ -66,6 +66,9 @@ export function framed<In, Out>(
   return new FramedSocket(socket, codec, options);
 }
 
+/** For requests and answers: what carries the messages. */
+export let exchangeOfFramed: <In, Out>(peer: FramedSocket<In, Out>) => FrameExchange<In, Out>;
+
 /** See {@link framed}, which makes it. */
 export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> {
   /** The socket underneath. */
@@ -73,6 +76,10 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
   /** What messages look like. */
   readonly codec: Codec<In, Out>;
   readonly #exchange: FrameExchange<In, Out>;
+
+  static {
+    exchangeOfFramed = (peer) => peer.#exchange;
+  }
 
   /** The same as `framed`. */
   // deno-lint-ignore no-explicit-any -- whatever the user keeps on his sockets
@@ -103,7 +110,7 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
       if (event === "message") this.#exchange.attach();
     });
     on.call(this, "removeListener", (event: string | symbol) => {
-      if (event === "message" && this.listenerCount("message") === 0) this.#exchange.detach();
+      if (event === "message" && this.listenerCount("message") === 0) this.#exchange.unheard();
     });
   }
 

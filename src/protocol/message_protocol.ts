@@ -40,6 +40,9 @@ export function defaultCodec<In, Out>(maxFrameBytes?: number): Codec<In, Out> {
   return codec as Codec<In, Out>;
 }
 
+/** For requests and answers: what carries the messages. */
+export let exchangeOfProtocol: <In, Out>(peer: MessageProtocol<In, Out>) => FrameExchange<In, Out>;
+
 /**
  * Messages over a socket: JSON behind its length in 4 bytes, or any other codec. Making one costs nothing and adds no
  * listener, so it may be made anew for every message that is only sent. To receive, feed it by {@link handleData} or call
@@ -74,6 +77,10 @@ export class MessageProtocol<In = unknown, Out = In> {
   /** What messages look like: the codec of the options, or the default one. */
   readonly codec: Codec<In, Out>;
   readonly #exchange: FrameExchange<In, Out>;
+
+  static {
+    exchangeOfProtocol = (peer) => peer.#exchange;
+  }
 
   /** Holds the socket; nothing else happens yet. */
   // deno-lint-ignore no-explicit-any -- whatever the user keeps on his sockets

@@ -13,6 +13,7 @@ import { tell } from "../telemetry/telemetry.ts";
 import { type ConnectOptions, readConnectArguments } from "./connect_target.ts";
 import type { SocketHost } from "./connection_ports.ts";
 import { startDialing } from "./dialing.ts";
+import { drained } from "./drained.ts";
 import { EventReader } from "./event_reader.ts";
 import { armIdleTimer } from "./idle_timer.ts";
 import { SocketIteration } from "./iteration.ts";
@@ -154,6 +155,25 @@ export class TCPSocket<State = unknown> extends SocketFacts {
     const done = typeof encoding === "function" ? encoding : callback;
     if (done !== undefined) checkFunction("callback", done);
     return connectionOf(this).write(toBytes(data, encoding), done);
+  }
+
+  /**
+   * Resolves when `write` may go on: at once, or with the next `drain`. Rejects with the error that ended the connection, or
+   * with `ERR_STREAM_DESTROYED`.
+   *
+   * @example
+   * ```ts
+   * import { connect, createServer } from "@verb/tcp";
+   *
+   * await using app = createServer().onConnection((socket) => socket.resume()).listen(0, "127.0.0.1");
+   * await using socket = await connect({ port: app.address()!.port, host: "127.0.0.1" });
+   * for (let count = 0; count < 100; count++) {
+   *   if (!socket.write(new Uint8Array(16_384))) await socket.drained();
+   * }
+   * ```
+   */
+  drained(): Promise<void> {
+    return drained(connectionOf(this));
   }
 
   /** Writes `data` if there is any, then FIN once everything queued is out. The callback is called at `finish`. */

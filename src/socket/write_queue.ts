@@ -54,6 +54,8 @@ export class WriteQueue implements ByteSink {
   length = 0;
   /** Bytes the kernel took. */
   sentBytes = 0;
+  /** Bytes that were given to the kernel, those of the write in flight included: it may have taken them, or not. */
+  handedBytes = 0;
   /** Number of `cork()` calls that are not undone; nothing leaves while there are any. */
   corked = 0;
   /** Where a reservation writes; see {@link ByteSink}. */
@@ -219,6 +221,7 @@ export class WriteQueue implements ByteSink {
           this.#tailBytes = 0;
         }
         for (let at = 0; at < bytes.length;) {
+          this.handedBytes = this.sentBytes + bytes.length - at;
           const taken = await transport.write(at === 0 ? bytes : bytes.subarray(at));
           if (this.#transport === undefined) return; // aborted meanwhile
           at += taken;
