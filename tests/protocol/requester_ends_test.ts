@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { createServer, framed, type TCPSocket } from "../../mod.ts";
 import { lines } from "../../src/framing/mod.ts";
 import { Random } from "../../src/testing/random.ts";
-import { type CloseReceipt, connect, createRequester, RequestError } from "../../tcp.ts";
+import { type CloseReceipt, connect, createRequester, type RequestError } from "../../tcp.ts";
 import { Uncaught } from "../client/support.ts";
 import { alone, byId, type Ends, fate } from "./asking.ts";
 
