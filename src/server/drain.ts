@@ -2,6 +2,7 @@
 
 import { now, startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { checkKeys, checkMs } from "../base/check.ts";
+import { letGo } from "../socket/nobody.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 
@@ -103,8 +104,10 @@ export class Drain {
       if (socket.destroyed) continue; // by the listener of another one
       const connection = connectionOf(socket);
       const handled = socket.listenerCount("shutdown") > 0;
+      connection.draining = true;
       connection.emit("shutdown");
       if (!handled) connection.endForShutdown();
+      letGo(connection);
     }
     void this.#finish(leaving, left);
   }

@@ -8,7 +8,8 @@ import { asError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { closeQuietly, type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
 import { type CloseReason, type CloseReceipt, receiptOf } from "../telemetry/close_receipt.ts";
-import { enterFlushWatch, flushEnded, leaveFlushWatch } from "./flush_watch.ts";
+import { endBegun, enterFlushWatch, flushEnded, leaveFlushWatch } from "./flush_watch.ts";
+import { AcceptedWork } from "./accepted_work.ts";
 import { announceEnd, type Audience, throwLater } from "./announce_end.ts";
 import type { ByteHolder, ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
 import { endGuarded, takeGuarded } from "./guarded_consumer.ts";
@@ -22,21 +23,20 @@ import {
   reasonOfEnd,
   reasonOfFailure,
   refusedWrite,
-  stalledError,
 } from "./endings.ts";
+import { letGo, NOBODY, nobodyReads } from "./nobody.ts";
 import { ReadLoop, type ReadPort, type Taken } from "./read_loop.ts";
 import type { SocketSettings } from "./settings.ts";
-import { Traffic } from "./traffic.ts";
 import { tune } from "./tuning.ts";
 import { type WriteCallback, WriteQueue, type WriteQueuePort } from "./write_queue.ts";
 
 /** Engine of one socket; see the module's comment. */
-export class Connection extends Traffic implements WriteQueuePort, ReadPort {
-  state: LifecycleState = "idle";
+export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort {
+  override state: LifecycleState = "idle";
   transport: Transport | undefined;
   consumer: ReadConsumer | undefined;
   override readonly queue: WriteQueue = new WriteQueue(this);
-  readonly reader: ReadLoop = new ReadLoop(this);
+  override readonly reader: ReadLoop = new ReadLoop(this);
   settings: SocketSettings;
   readonly face: ConnectionFace;
   readonly host: SocketHost | undefined;
@@ -52,16 +52,12 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   connectFailed: ((error: Error | undefined) => void) | undefined;
   /** `upgradeTls` has the transport. */
   upgrading = false;
+  kept = false;
   /** The writable stream hears of the end; true if that told somebody of the error. */
   writerFailed: ((error: Error | undefined) => boolean) | undefined;
 
   // Whether the peer's FIN came before our end, for the reason and for the code of a late write.
   #peerEndedFirst = false;
-  #shutDown = false;
-  // How many work on accepted requests: the drain's end waits for them.
-  #working = 0;
-  // What was read before the shutdown is being handed over: an accepted request.
-  #handsOverLate = false;
   #endCallbacks: WriteCallback[] | undefined;
   // Callbacks of calls that came after the end and before `close`, which is the last.
   #lateCallbacks: (() => void)[] | undefined;
@@ -105,7 +101,7 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   }
 
   /** The user has no more to write: what is queued goes out, then FIN. */
-  end(callback?: WriteCallback): void {
+  override end(callback?: WriteCallback): void {
     if (callback !== undefined) {
       if (this.writeFinished) this.#settleSoon(callback, finishedError());
       else if (this.receipt !== undefined) this.#settleSoon(callback, this.receipt.error ?? destroyedError("end"));
@@ -113,31 +109,6 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     }
     this.queue.corked = 0;
     this.#step("localEnd");
-  }
-
-  /**
-   * The server's end, not the user's: as `end()`, but only once a chunk that was read has been handed over and those who
-   * work on what was read are done. A handler that writes afterwards is told so and loses nothing but that write.
-   */
-  endForShutdown(): void {
-    this.#shutDown = true;
-    this.#endIfDone();
-  }
-
-  /** Somebody works on what was read. True if the drain waits for him: then he calls `workDone` once. */
-  workBegun(): boolean {
-    if (this.#shutDown && !this.#handsOverLate) return false;
-    this.#working++;
-    return true;
-  }
-
-  workDone(): void {
-    this.#working--;
-    this.#endIfDone();
-  }
-
-  #endIfDone(): void {
-    if (this.#shutDown && this.#working === 0 && this.reader.held === undefined && canWrite(this.state)) this.end();
   }
 
   /**
@@ -168,6 +139,7 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     switch (next.action) {
       case "open+flushThenFin":
       case "flushThenFin":
+        endBegun(this, this.wroteAt);
         if (this.queue.idle) this.#sendFin();
         else this.queue.schedule();
         break;
@@ -194,6 +166,7 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
   }
 
   #sendFin(): void {
+    this.went();
     const sent = () => this.#step("finSent");
     // A shutdown that fails means that the peer reset the connection, which the read side reports.
     this.transport?.closeWrite().then(sent, sent);
@@ -205,6 +178,7 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     this.#endCallbacks = undefined;
     callbacks?.forEach((callback) => this.settle(callback, undefined));
     this.emit("finish");
+    letGo(this);
   }
 
   /** Frees everything at once; what is left to tell is told in a microtask. */
@@ -272,7 +246,7 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     if (this.state === "closed" && callback === undefined) return; // nobody to tell, and broadcasts do it a lot
     const error = refusedWrite(this.state, this.#peerEndedFirst && !this.allowHalfOpen);
     if (callback !== undefined) this.#settleSoon(callback, error);
-    if (this.state !== "closed" && !this.#shutDown) this.destroy(error, "error");
+    if (this.state !== "closed" && !this.shutDown) this.destroy(error, "error");
   }
 
   /** Later in this turn, but before `close`. */
@@ -310,19 +284,18 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
     }
   }
 
-  override get flushMs(): number {
-    return this.settings.flushMs;
-  }
-
-  stalled(): void {
-    this.destroy(stalledError(this.queue.length, this.flushMs), "deadline:flush");
+  override silentSince(now: number): number {
+    // A write that waits has a deadline of its own, and so has a handshake.
+    if (this.upgrading || (this.progressAt > 0 && this.flushMs < Infinity)) return now;
+    if (this.reader.refuses && !nobodyReads(this)) return now;
+    return Math.max(this.movedAt, this.readsSince);
   }
 
   /** Takes the read side for one face; the same face may claim it again. */
   claim(consumer: ReadConsumer): void {
-    if (this.consumer !== undefined && this.consumer !== consumer) {
-      throw claimedError(consumer.kind, this.consumer.kind);
-    }
+    const before = this.consumer;
+    if (before === NOBODY) this.reader.lends = false;
+    else if (before !== undefined && before !== consumer) throw claimedError(consumer.kind, before.kind);
     this.consumer = consumer;
   }
 
@@ -338,18 +311,22 @@ export class Connection extends Traffic implements WriteQueuePort, ReadPort {
       return "hold";
     }
     this.inTurn = true;
-    this.#handsOverLate = !fresh;
+    this.handsOverLate = !fresh;
     const taken = takeGuarded(this, this.consumer, chunk);
     this.#flush();
     this.inTurn = false;
-    this.#handsOverLate = false;
-    if (this.#shutDown && taken !== "hold") this.#endIfDone();
+    this.handsOverLate = false;
+    if (this.shutDown && taken !== "hold") this.endIfDone();
     if (taken !== "go") this.refused();
     return taken;
   }
 
   protected override spoke(): void {
     this.host?.spoke?.(this.face);
+  }
+
+  endWaits(): void {
+    letGo(this);
   }
 
   peerEnded(): void {

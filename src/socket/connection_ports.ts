@@ -15,6 +15,8 @@ export interface ConnectionFace {
 export interface ReadConsumer {
   /** Its name for messages. */
   readonly kind: string;
+  /** Whether nobody listens to it, now at least. */
+  readonly unheard: boolean;
   take(chunk: Buffer): Taken;
   /** The peer's FIN; everything before it was taken. */
   end(): void;

@@ -80,6 +80,14 @@ export interface SocketDeadlines {
    */
   flushMs?: number;
   /**
+   * Longest silence after our own end, while the peer does not end: no byte comes, and none of ours goes. A peer that
+   * keeps sending is alive. On a server's socket that nobody reads it goes on; else it stands still, too, while it is us
+   * who refuse to read. Reason `deadline:end`.
+   *
+   * @default {60_000}
+   */
+  endMs?: number;
+  /**
    * Longest life of the connection. It is destroyed then, whatever it does: for an orderly end call `end()` yourself
    * before that. Reason `deadline:lifetime`.
    *
@@ -99,6 +107,7 @@ export const DEADLINE_KEYS: readonly string[] = [
   "idleWriteMs",
   "rate",
   "flushMs",
+  "endMs",
   "lifetimeMs",
 ];
 
@@ -122,6 +131,8 @@ export interface ResolvedDeadlines {
   readonly handshakeMs: number;
   /** Infinity is off. */
   readonly flushMs: number;
+  /** Infinity is off. */
+  readonly endMs: number;
   /** Undefined while all of them are off: then a socket needs no timer. */
   readonly watched: DeadlineLimits | undefined;
 }
@@ -146,6 +157,7 @@ export function resolveDeadlines(given: SocketDeadlines | undefined, known = DEA
     connectMs: ms("connectMs"),
     handshakeMs: ms("handshakeMs", 10_000) || Infinity,
     flushMs: ms("flushMs", 60_000) || Infinity,
+    endMs: ms("endMs", 60_000) || Infinity,
     watched: watches ? limits : undefined,
   };
 }

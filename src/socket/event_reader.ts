@@ -24,6 +24,10 @@ export class EventReader implements ReadConsumer, ByteHolder {
     return 'the "data" event';
   }
 
+  get unheard(): boolean {
+    return !this.#flowing && !this.paused && this.#pipes === undefined;
+  }
+
   /** Takes the read side, or throws because another face has it. */
   claim(): void {
     this.#connection.claim(this);
@@ -43,7 +47,7 @@ export class EventReader implements ReadConsumer, ByteHolder {
   }
 
   pause(): void {
-    this.paused = true;
+    this.paused = this.#connection.kept = true;
     this.#flowing = false;
   }
 

@@ -1,6 +1,7 @@
 /**
- * Finds writes that make no progress. The writes in flight form a linked list and one lazily armed timer for all of them
- * looks at it, because a timer per write, or even per connection, would cost more than the write.
+ * Finds writes that make no progress, and peers that say nothing more after our end. The writes in flight form a linked
+ * list, those who have ended a set, and one lazily armed timer for all of them looks at both, because a timer per write,
+ * or even per connection, would cost more than the write.
  */
 
 import { DeadlineTimer } from "../base/deadline_timer.ts";
@@ -16,12 +17,21 @@ export abstract class Flushing {
   after: Flushing | undefined;
   /** The write made no progress for `flushMs`. */
   abstract stalled(): void;
+  /** How long nothing may come or go after our end; Infinity for ever. */
+  abstract get endMs(): number;
+  /** Since when nothing has come or gone, by `now()` of the clock; `now` while the peer is not to blame. */
+  abstract silentSince(now: number): number;
+  /** There was silence for `endMs` after our end. */
+  abstract forsaken(): void;
 }
 
 let first: Flushing | undefined;
+const ended = new Set<Flushing>();
 let watched = 0;
 
-const timer = new DeadlineTimer((now) => {
+const timer = new DeadlineTimer((now) => Math.min(lookAtFlushes(now), lookAtEnds(now)));
+
+function lookAtFlushes(now: number): number {
   let next = Infinity;
   for (let it = first; it !== undefined;) {
     const one = it;
@@ -31,7 +41,17 @@ const timer = new DeadlineTimer((now) => {
     else if (dueAt < next) next = dueAt;
   }
   return next;
-});
+}
+
+function lookAtEnds(now: number): number {
+  let next = Infinity;
+  for (const one of ended) {
+    const dueAt = one.silentSince(now) + one.endMs;
+    if (dueAt <= now) one.forsaken();
+    else if (dueAt < next) next = dueAt;
+  }
+  return next;
+}
 
 /** A connection opened: until it closes the timer may stay armed. */
 export function enterFlushWatch(): void {
@@ -41,7 +61,15 @@ export function enterFlushWatch(): void {
 /** A connection closed; the last one takes the timer with it. */
 export function leaveFlushWatch(one: Flushing): void {
   flushEnded(one);
+  ended.delete(one);
   if (--watched === 0) timer.clear();
+}
+
+/** Our side was ended: what is queued, FIN and the peer's own end may take their time, but not in silence. */
+export function endBegun(one: Flushing, now: number): void {
+  if (one.endMs === Infinity) return;
+  ended.add(one);
+  timer.lookBy(now + one.endMs);
 }
 
 /** A write went out. */

@@ -10,6 +10,7 @@ const DONE: IteratorReturnResult<undefined> = { value: undefined, done: true };
 /** The iteration of one socket. */
 export class SocketIteration implements ReadConsumer, AsyncIterableIterator<Buffer, undefined> {
   readonly kind = "iteration";
+  readonly unheard = false; // whoever leaves it destroys
   readonly #connection: Connection;
   #waiting: PromiseWithResolvers<IteratorResult<Buffer, undefined>>[] = [];
   // A chunk was handed out and the next one not asked for: somebody works on it.

@@ -25,6 +25,8 @@ export interface ReadPort {
   reads(): void;
   /** When bytes last came, by `now()` of the clock. */
   readonly movedAt: number;
+  /** The peer's FIN has come, behind a chunk that has not been taken. */
+  endWaits(): void;
   /** The peer's FIN. */
   peerEnded(): void;
   readFailed(error: unknown): void;
@@ -80,6 +82,11 @@ export class ReadLoop {
   /** Whether nothing more is read because what came has not been taken. */
   get refuses(): boolean {
     return this.held !== undefined || this.#loan !== undefined;
+  }
+
+  /** Whether the peer's FIN has come, behind a chunk that has not been taken. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Starts reading. */
@@ -156,7 +163,8 @@ export class ReadLoop {
         if (bytes === null) {
           this.#rest = undefined;
           this.#ended = true;
-          if (this.held === undefined && this.#loan === undefined) this.#end();
+          if (this.refuses) this.#port.endWaits();
+          else this.#end();
           return; // #running stays true: there is nothing more to read
         }
         const chunk = this.#cut(window, bytes);

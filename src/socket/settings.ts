@@ -89,6 +89,7 @@ export interface SocketSettings {
   readonly connectMs: number;
   readonly handshakeMs: number;
   readonly flushMs: number;
+  readonly endMs: number;
   /** Those that a timer of the socket looks after; undefined while all of them are off. */
   readonly deadlines: DeadlineLimits | undefined;
   /** Whether the process may end although the socket lives: `unref()`. */

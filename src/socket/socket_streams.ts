@@ -6,11 +6,13 @@ import { asError } from "../base/errors.ts";
 import type { Connection } from "./connection.ts";
 import type { ReadConsumer } from "./connection_ports.ts";
 import { destroyedError } from "./endings.ts";
+import { throwAway } from "./nobody.ts";
 import type { Taken } from "./read_loop.ts";
 
 /** Feeds a byte stream. The read loop lends its chunks: a stream would detach the buffers it is given. */
 class StreamReader implements ReadConsumer {
   readonly kind = "the readable stream";
+  readonly unheard = false; // whoever cancels it leaves it to NOBODY
   readonly #connection: Connection;
   #controller: ReadableByteStreamController | undefined;
   #wanted = false;
@@ -48,15 +50,19 @@ class StreamReader implements ReadConsumer {
     }
   }
 
-  /** Stops reading; the kernel holds back the peer. */
+  /** What still comes is thrown away, unless another face reads. */
   cancel(): void {
     this.#over = true;
-    if (this.#working) this.#connection.workDone();
+    const [connection, loan] = [this.#connection, this.#loan];
+    const { consumer } = connection;
+    if (consumer === undefined || consumer === this) throwAway(connection);
+    if (loan !== undefined) queueMicrotask(() => connection.reader.giveBack(loan));
+    if (this.#working) connection.workDone();
     this.#working = false;
   }
 
   take(chunk: Buffer): Taken {
-    if (!this.#wanted || this.#over) return "hold";
+    if (!this.#wanted) return "hold";
     this.#wanted = false;
     this.#loan = chunk;
     return this.#hand(chunk);

@@ -176,7 +176,11 @@ export class TCPSocket<State = unknown> extends SocketFacts {
     return drained(connectionOf(this));
   }
 
-  /** Writes `data` if there is any, then FIN once everything queued is out. The callback is called at `finish`. */
+  /**
+   * Writes `data` if there is any, then FIN once everything queued is out. The callback is called at `finish`. A peer that
+   * says nothing for `deadlines.endMs` then, and does not end, is cut off; a server's socket whose bytes nobody has claimed
+   * by then is over when its peer has ended.
+   */
   end(
     data?: string | Uint8Array | (() => void),
     encoding?: BufferEncoding | (() => void),
@@ -268,7 +272,11 @@ export class TCPSocket<State = unknown> extends SocketFacts {
     return this;
   }
 
-  /** A byte stream of what comes (BYOB readers too). The first `read()` claims the socket's read side. */
+  /**
+   * A byte stream of what comes (BYOB readers too). The first `read()` claims the socket's read side. Once it is cancelled,
+   * as by a loop that is left or a `pipeTo` that fails, what still comes is thrown away, so that the peer's end is seen;
+   * another face may read then.
+   */
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return this.#readable ??= makeReadable(connectionOf(this));
   }

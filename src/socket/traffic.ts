@@ -4,8 +4,10 @@ import { now } from "../base/clock.ts";
 import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { DeadlineLimits } from "./deadline_options.ts";
 import { type DeadlineOwner, DeadlineWatch, type FrameClock } from "./deadlines.ts";
+import { forsakenError, stalledError } from "./endings.ts";
 import { Flushing, flushStarted } from "./flush_watch.ts";
 import type { IdleTimer } from "./idle_timer.ts";
+import type { SocketSettings } from "./settings.ts";
 import type { WriteQueue } from "./write_queue.ts";
 
 /** What comes and goes, and when: in whole milliseconds of `now()`, which need no box in memory. */
@@ -19,15 +21,35 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   bytesRead = 0;
   readEnded = false;
   writeEnded = false;
+  /** When reading went on after our end; before, we had refused to. */
+  protected readsSince = 0;
+  #refusing = false;
   /** The timer of `setTimeout`. */
   idle: IdleTimer | undefined;
   abstract readonly queue: WriteQueue;
+  abstract readonly settings: SocketSettings;
   /** A data listener is running: its writes leave together right after it. */
   protected inTurn = false;
   // Only where a deadline is on.
   #deadlines: DeadlineWatch | undefined;
 
   abstract destroy(error: Error, reason: CloseReason): void;
+
+  override get flushMs(): number {
+    return this.settings.flushMs;
+  }
+
+  override stalled(): void {
+    this.destroy(stalledError(this.queue.length, this.flushMs), "deadline:flush");
+  }
+
+  override get endMs(): number {
+    return this.settings.endMs;
+  }
+
+  override forsaken(): void {
+    this.destroy(forsakenError(this.endMs), "deadline:end");
+  }
 
   /** When bytes last came or went. */
   get movedAt(): number {
@@ -78,11 +100,14 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
 
   /** A chunk was not taken: nothing more is read until it is. */
   protected refused(): void {
+    this.#refusing = true;
     this.#deadlines?.refused();
   }
 
   /** Everything read has been taken, and reading goes on. */
   reads(): void {
+    if (this.#refusing && this.writeEnded) this.readsSince = Math.floor(now());
+    this.#refusing = false;
     this.#deadlines?.reads();
   }
 

@@ -22,6 +22,7 @@ export const CLOSE_REASONS = [
   "deadline:idle",
   "deadline:rate",
   "deadline:flush",
+  "deadline:end",
   "deadline:lifetime",
   "heartbeat",
 ] as const satisfies readonly CloseReason[];
@@ -48,6 +49,7 @@ export type CloseReason =
   | "deadline:idle"
   | "deadline:rate"
   | "deadline:flush"
+  | "deadline:end"
   | "deadline:lifetime"
   | "heartbeat";
 

@@ -320,6 +320,7 @@ const GROUPS: [what: string, keys: string[], run: (options: Wrong) => unknown][]
     "idleWriteMs",
     "rate",
     "flushMs",
+    "endMs",
     "lifetimeMs",
   ], (options) => app().withOptions({ deadlines: options })],
   ["tls", [

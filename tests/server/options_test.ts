@@ -115,7 +115,7 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
     { deadlines: { idleMS: 5 } },
     TypeError,
     'Option "deadlines.idleMS" is unknown; "deadlines" takes connectMs, handshakeMs, firstByteMs, frameMs, idleMs, ' +
-    "idleReadMs, idleWriteMs, rate, flushMs, lifetimeMs, proxyMs",
+    "idleReadMs, idleWriteMs, rate, flushMs, endMs, lifetimeMs, proxyMs",
   ],
   [
     { prot: 5 },

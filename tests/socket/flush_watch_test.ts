@@ -1,7 +1,14 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { createServer } from "../../mod.ts";
 import { connect } from "../../tcp.ts";
-import { enterFlushWatch, flushEnded, Flushing, flushStarted, leaveFlushWatch } from "../../src/socket/flush_watch.ts";
+import {
+  endBegun,
+  enterFlushWatch,
+  flushEnded,
+  Flushing,
+  flushStarted,
+  leaveFlushWatch,
+} from "../../src/socket/flush_watch.ts";
 import { FakeTime } from "../base/fake_time.ts";
 
 function unit(name: string, fn: () => void): void {
@@ -11,20 +18,40 @@ function unit(name: string, fn: () => void): void {
 /** A connection as the watch sees it; leaves the watch when it is disposed. */
 class Watched extends Flushing implements Disposable {
   override readonly flushMs: number;
+  override readonly endMs: number;
+  /** When something last came or went after its end. */
+  movedAt = 0;
+  /** When it was found forsaken, in milliseconds since it was made. */
+  readonly forsakenAt: number[] = [];
   /** When it was found stalled, in milliseconds since it was made. */
   readonly stalls: number[] = [];
   readonly #madeAt = performance.now();
   #left = false;
 
-  constructor(flushMs: number) {
+  constructor(flushMs: number, endMs = Infinity) {
     super();
     this.flushMs = flushMs;
+    this.endMs = endMs;
     enterFlushWatch();
   }
 
   stalled(): void {
     this.stalls.push(performance.now() - this.#madeAt);
     this.leave(); // as a connection that is destroyed
+  }
+
+  silentSince(): number {
+    return this.movedAt;
+  }
+
+  forsaken(): void {
+    this.forsakenAt.push(performance.now() - this.#madeAt);
+    this.leave();
+  }
+
+  end(): void {
+    this.movedAt = performance.now();
+    endBegun(this, this.movedAt);
   }
 
   progress(): void {
@@ -153,6 +180,32 @@ async function silentPeer(port: number): Promise<Deno.TcpConn> {
 
 /** Writes until the kernel takes no more. */
 const MORE_THAN_THE_KERNEL_TAKES = new Uint8Array(32 * 1_024 * 1_024);
+
+unit("the flush watch finds a peer that is silent for endMs after our end, each by its own", () => {
+  using time = new FakeTime();
+  using one = new Watched(Infinity, 1_000);
+  using other = new Watched(Infinity, 2_500);
+  using never = new Watched(Infinity);
+  for (const each of [one, other, never]) each.end();
+  time.tick(900);
+  one.movedAt = performance.now();
+  time.tick(999);
+  assertEquals([one.forsakenAt, other.forsakenAt], [[], []]);
+  time.tick(1);
+  assertEquals([one.forsakenAt, other.forsakenAt], [[1_900], []]);
+  time.tick(100_000);
+  assertEquals([other.forsakenAt.length, never.forsakenAt], [1, []]);
+});
+
+unit("the flush watch does not know whoever has left it after its end", () => {
+  using time = new FakeTime();
+  using other = new Watched(Infinity, 5_000);
+  const one = new Watched(Infinity, 1_000);
+  one.end();
+  one.leave();
+  time.tick(10_000);
+  assertEquals([one.forsakenAt, other.forsakenAt], [[], []]);
+});
 
 Deno.test("a server's socket whose peer takes nothing for flushMs ends with deadline:flush", async () => {
   await using app = createServer("tcp", { deadlines: { flushMs: 150 } });

@@ -165,7 +165,7 @@ unit("ReadLoop puts small chunks that come behind a held one into the same buffe
   assertEquals(concat(...port.taken), data);
 });
 
-unit("ReadLoop says nothing of a FIN behind a held chunk until the chunk is taken", async () => {
+unit("ReadLoop tells that a FIN waits behind a held chunk, and of the end when the chunk is taken", async () => {
   const { loop, port, peer } = open();
   port.answer = () => "hold";
   await peer.write(bytes(1));
@@ -174,11 +174,11 @@ unit("ReadLoop says nothing of a FIN behind a held chunk until the chunk is take
   await turn();
   loop.resume();
   await turn();
-  assertEquals(port.told, ["fresh 1", "again 1"]);
+  assertEquals([port.told, loop.ended], [["fresh 1", "end waits", "again 1"], true]);
   port.answer = () => "go";
   loop.resume();
   await turn();
-  assertEquals(port.told, ["fresh 1", "again 1", "again 1", "end"]);
+  assertEquals(port.told, ["fresh 1", "end waits", "again 1", "again 1", "end"]);
 });
 
 unit("ReadLoop notices a reset behind a held chunk", async () => {

@@ -36,6 +36,10 @@ export class RecordingReader implements ReadPort {
     this.resumed++;
   }
 
+  endWaits(): void {
+    this.told.push("end waits");
+  }
+
   peerEnded(): void {
     this.told.push("end");
   }

@@ -18,6 +18,7 @@ unit("resolveSocketSettings() has the documented defaults", () => {
     maxWriteQueueBytes: 16 * 1_024 * 1_024,
     highWaterMarkBytes: 64 * 1_024,
     flushMs: 60_000,
+    endMs: 60_000,
     connectMs: 0,
     handshakeMs: 10_000,
     deadlines: undefined,
@@ -38,6 +39,7 @@ unit("resolveSocketSettings() takes every option", () => {
       idleWriteMs: 7,
       rate: { bytesPerSecond: 8, graceMs: 9 },
       flushMs: 50,
+      endMs: 60,
       lifetimeMs: 10,
     },
   );
@@ -50,6 +52,7 @@ unit("resolveSocketSettings() takes every option", () => {
     maxWriteQueueBytes: 100,
     highWaterMarkBytes: 10,
     flushMs: 50,
+    endMs: 60,
     connectMs: 1,
     handshakeMs: 2,
     deadlines: {
@@ -120,7 +123,7 @@ const BAD: [group: 0 | 1 | 2, options: unknown, message: string][] = [
     2,
     { flush: 5 },
     'Option "deadlines.flush" is unknown; "deadlines" takes connectMs, handshakeMs, firstByteMs, frameMs, idleMs, ' +
-    "idleReadMs, idleWriteMs, rate, flushMs, lifetimeMs",
+    "idleReadMs, idleWriteMs, rate, flushMs, endMs, lifetimeMs",
   ],
   [2, { idleReadMs: "1m" }, 'Option "deadlines.idleReadMs" must be a number of milliseconds; it is "1m"'],
   [2, { lifetimeMs: 2 ** 31 }, `Option "deadlines.lifetimeMs" ${MS}; it is 2147483648`],
@@ -169,6 +172,6 @@ for (const [name, value] of Object.entries(ON)) {
 }
 
 unit("resolveSocketSettings() wants no watch for the deadlines that it does not look after", () => {
-  const deadlines = { connectMs: 5, handshakeMs: 5, flushMs: 5, rate: { bytesPerSecond: 0 }, idleMs: 0 };
+  const deadlines = { connectMs: 5, handshakeMs: 5, flushMs: 5, endMs: 5, rate: { bytesPerSecond: 0 }, idleMs: 0 };
   assertEquals(resolveSocketSettings(undefined, undefined, deadlines).deadlines, undefined);
 });

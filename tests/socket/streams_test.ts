@@ -77,7 +77,7 @@ Deno.test("8 MiB through readable and writable arrive whole", () =>
     await Promise.all([writing, echoing]);
   }, true));
 
-Deno.test("cancelling readable stops reading only: writes go on", () =>
+Deno.test("cancelling readable concerns what comes only: writes go on", () =>
   withPair(async (client, inside) => {
     inside.write("ignored");
     await client.readable.cancel();

@@ -23,6 +23,7 @@ const EVERY_REASON: Record<CloseReason, true> = {
   "deadline:idle": true,
   "deadline:rate": true,
   "deadline:flush": true,
+  "deadline:end": true,
   "deadline:lifetime": true,
   "heartbeat": true,
 };
