@@ -1,6 +1,8 @@
 /** The command line: what may stand on it, what it means, and the help. Nothing is opened or read here. */
 
 import { parseArgs } from "@std/cli";
+import type { ProxyHeaderOptions } from "../../tcp.ts";
+import { parseIpv4, parseIpv6 } from "../base/ip_address.ts";
 import { UsageError } from "./usage_error.ts";
 import { CODEC_NAMES, type Wire, wireOf } from "./wire.ts";
 
@@ -19,6 +21,8 @@ export interface Destination {
   readonly target: Endpoint;
   /** TLS, where it was asked for. */
   readonly tls: TlsFiles & { readonly servername: string | undefined; readonly insecure: boolean } | undefined;
+  /** The PROXY header to send first. */
+  readonly proxyHeader: ProxyHeaderOptions | undefined;
 }
 
 /** Where to listen, and how. */
@@ -26,6 +30,8 @@ export interface Listening {
   readonly listen: Endpoint;
   /** TLS, where it was asked for. */
   readonly tls: TlsFiles | undefined;
+  /** Connections must begin with a PROXY header. */
+  readonly proxyRequired: boolean;
 }
 
 /** `connect TARGET` */
@@ -81,6 +87,8 @@ const TLS_HELP = `  --tls                speak TLS with TARGET
   --ca FILE            trust the authorities in this PEM file
   --servername NAME    the name that TARGET's certificate must have
   --insecure           take any certificate`;
+const PROXY_HELP = `  --proxy-header HOW   send a PROXY header first: v1 or v2, which name nobody, or for example
+                       v2,192.0.2.7:5000,198.51.100.1:443 with source and destination`;
 const CLIENT_CERTIFICATE_HELP = `  --cert FILE          our own certificate, with --key
   --key FILE           its key`;
 
@@ -112,6 +120,7 @@ ${codecHelp("lines")}
 ${HEX_HELP}, typed and shown
 ${TLS_HELP}
 ${CLIENT_CERTIFICATE_HELP}
+${PROXY_HELP}
 
 Permissions: ${PERMISSIONS_HELP}`,
 
@@ -126,6 +135,7 @@ ${codecHelp("raw; lines for chat")}
   --cert FILE          the certificate
   --key FILE           its key
   --ca FILE            demand client certificates of the authorities in this PEM file
+  --proxy-header       demand a PROXY header, v1 or v2, as the first thing of a connection
 
 Permissions: ${PERMISSIONS_HELP}`,
 
@@ -140,6 +150,7 @@ ${HEX_HELP}
 ${TLS_HELP}
   --cert FILE          speak TLS with clients, with this certificate and --key
   --key FILE           its key
+  --proxy-header HOW   send TARGET a PROXY header first, v1 or v2, that names the client
 
 Permissions: ${PERMISSIONS_HELP}`,
 
@@ -160,18 +171,19 @@ ${HEX_HELP}, in --message
   --json               print the result as one JSON object
 ${TLS_HELP}
 ${CLIENT_CERTIFICATE_HELP}
+${PROXY_HELP}
 
 Permissions: ${PERMISSIONS_HELP}`,
 } as const;
 
-const TLS_VALUES = ["ca", "cert", "key", "servername"];
+const DIAL_VALUES = ["ca", "cert", "key", "servername", "proxy-header"];
 /** The flags of each command, besides --help: those with a value, and those without. */
 const FLAGS: Readonly<Record<string, { string: readonly string[]; boolean: readonly string[] }>> = {
-  connect: { string: ["codec", ...TLS_VALUES], boolean: ["hex", "tls", "insecure"] },
-  serve: { string: ["codec", "ca", "cert", "key"], boolean: ["tls"] },
-  tap: { string: ["codec", ...TLS_VALUES], boolean: ["hex", "tls", "insecure"] },
+  connect: { string: ["codec", ...DIAL_VALUES], boolean: ["hex", "tls", "insecure"] },
+  serve: { string: ["codec", "ca", "cert", "key"], boolean: ["tls", "proxy-header"] },
+  tap: { string: ["codec", ...DIAL_VALUES], boolean: ["hex", "tls", "insecure"] },
   load: {
-    string: ["codec", "message", "connections", "rate", "seconds", ...TLS_VALUES],
+    string: ["codec", "message", "connections", "rate", "seconds", ...DIAL_VALUES],
     boolean: ["hex", "json", "tls", "insecure"],
   },
 };
@@ -208,7 +220,11 @@ function readServe(flags: Flags): ServeRequest {
   const { ca, cert, key } = flags.files();
   const asked = flags.isOn("tls") || ca !== undefined;
   if (asked && cert === undefined) throw new UsageError("A server that speaks TLS needs --cert and --key");
-  const at = { listen: endpointOf("LISTEN", listen ?? "0"), tls: cert === undefined ? undefined : { ca, cert, key } };
+  const at = {
+    listen: endpointOf("LISTEN", listen ?? "0"),
+    tls: cert === undefined ? undefined : { ca, cert, key },
+    proxyRequired: flags.isOn("proxy-header"),
+  };
   return { command: "serve", wire: flags.wire(what === "chat" ? "lines" : "raw"), what, at };
 }
 
@@ -218,8 +234,12 @@ function readTap(flags: Flags): TapRequest {
   const at = {
     listen: endpointOf("LISTEN", listen),
     tls: cert === undefined ? undefined : { ca: undefined, cert, key },
+    proxyRequired: false,
   };
   const to = flags.destination(target, { ca, cert: undefined, key: undefined });
+  if (to.proxyHeader?.source !== undefined) {
+    throw new UsageError("The PROXY header of vtcp tap names the client; --proxy-header must be v1 or v2");
+  }
   return { command: "tap", wire: flags.wire("lines"), at, to };
 }
 
@@ -307,13 +327,37 @@ class Flags {
 
   destination(target: string, files: TlsFiles): Destination {
     const [servername, insecure] = [this.value("servername"), this.isOn("insecure")];
-    if (this.isOn("tls")) return { target: endpointOf("TARGET", target), tls: { ...files, servername, insecure } };
+    const to = { target: endpointOf("TARGET", target), proxyHeader: proxyHeaderOf(this.value("proxy-header")) };
+    if (this.isOn("tls")) return { ...to, tls: { ...files, servername, insecure } };
     const needless = Object.entries({ ...files, servername, insecure: insecure || undefined })
       .find(([, value]) => value !== undefined);
     if (needless !== undefined) throw new UsageError(`Option --${needless[0]} needs --tls`);
-    return { target: endpointOf("TARGET", target), tls: undefined };
+    return { ...to, tls: undefined };
   }
 }
+
+/** `v1`, `v2`, `v1,SOURCE,DESTINATION` or `v2,SOURCE,DESTINATION`. */
+function proxyHeaderOf(text: string | undefined): ProxyHeaderOptions | undefined {
+  if (text === undefined) return undefined;
+  const [name, source, destination, ...more] = text.split(",");
+  const version = name === "v1" ? 1 : 2;
+  if (text === "v1" || text === "v2") return { version };
+  const ends = [source, destination].map((end = "") => {
+    const [, bracketed, plain, digits = ""] = IP_AND_PORT.exec(end) ?? [];
+    const isAddress = bracketed === undefined ? parseIpv4(plain ?? "") : parseIpv6(bracketed);
+    return isAddress === undefined ? undefined : { address: bracketed ?? plain ?? "", port: Number(digits) };
+  });
+  const [from, to] = ends;
+  const isOneFamily = from?.address.includes(":") === to?.address.includes(":");
+  const isGood = (name === "v1" || name === "v2") && from !== undefined && to !== undefined && isOneFamily &&
+    Math.max(from.port, to.port) <= 65_535 && more.length === 0;
+  if (isGood) return { version, source: from, destination: to };
+  throw new UsageError(
+    'Option --proxy-header must be v1, v2 or like v2,192.0.2.7:5000,198.51.100.1:443; it is "' + text + '"',
+  );
+}
+
+const IP_AND_PORT = /^(?:\[([^\]]+)\]|([^:\[\]]+)):(\d+)$/;
 
 /** `HOST:PORT`, `[IPV6]:PORT` or a path; to listen on also a port alone. */
 function endpointOf(name: "TARGET" | "LISTEN", text: string): Endpoint {

@@ -4,7 +4,7 @@ import { frames, lines } from "../framing/mod.ts";
 import { startBackgroundTimer } from "../base/clock.ts";
 import type { TCPSocket } from "../../tcp.ts";
 import type { ConnectRequest } from "./arguments.ts";
-import { dialer, drained } from "./endpoints.ts";
+import { dialer, write } from "./endpoints.ts";
 import { onInterrupt } from "./interrupts.ts";
 import { failureText, Output, say } from "./output.ts";
 import type { Wire } from "./wire.ts";
@@ -73,8 +73,4 @@ function frameOf(line: string, number: number, wire: Wire): Uint8Array | undefin
     say(text);
     return undefined;
   }
-}
-
-async function write(socket: TCPSocket, bytes: Uint8Array): Promise<void> {
-  if (!socket.write(bytes)) await drained(socket);
 }

@@ -7,25 +7,32 @@ import type { Destination, Endpoint, Listening, TlsFiles } from "./arguments.ts"
 const CONNECT_MS = 10_000;
 
 /** Reads the key material and gives a function that connects, as often as it is called. */
-export async function dialer({ target, tls }: Destination): Promise<(options?: ClientOptions) => Promise<TCPSocket>> {
-  let clientTls: ClientTlsOptions | undefined;
-  if (tls !== undefined) {
-    const { servername, insecure } = tls;
-    clientTls = {
-      ...await readFiles(tls),
-      ...(servername === undefined ? {} : { servername }),
-      ...(insecure ? { rejectUnauthorized: false } : {}),
-    };
-  }
-  const where = clientTls === undefined ? target : { ...target, tls: clientTls };
+export async function dialer(to: Destination): Promise<(options?: ClientOptions) => Promise<TCPSocket>> {
+  const { target, proxyHeader } = to;
+  const tls = to.tls === undefined ? undefined : await clientTls(to.tls);
+  const where = {
+    ...target,
+    ...(tls === undefined ? {} : { tls }),
+    ...(proxyHeader === undefined ? {} : { proxyHeader }),
+  };
   return (options = {}) => connect({ ...where, timeoutMs: CONNECT_MS, ...options });
 }
 
+async function clientTls(tls: NonNullable<Destination["tls"]>): Promise<ClientTlsOptions> {
+  const { servername, insecure } = tls;
+  return {
+    ...await readFiles(tls),
+    ...(servername === undefined ? {} : { servername }),
+    ...(insecure ? { rejectUnauthorized: false } : {}),
+  };
+}
+
 /** The server options that the command line asks for. */
-export async function listenOptions({ tls }: Listening): Promise<ServerOptions> {
-  if (tls === undefined) return {};
+export async function listenOptions({ tls, proxyRequired }: Listening): Promise<ServerOptions> {
+  const proxyProtocol = proxyRequired ? "required" as const : "off" as const;
+  if (tls === undefined) return { proxyProtocol };
   const { cert = "", key = "", ca } = await readFiles(tls);
-  return { tls: { cert, key, ...(ca === undefined ? {} : { ca, requestCert: true }) } };
+  return { proxyProtocol, tls: { cert, key, ...(ca === undefined ? {} : { ca, requestCert: true }) } };
 }
 
 async function readFiles(files: TlsFiles): Promise<{ ca?: string; cert?: string; key?: string }> {
@@ -63,8 +70,7 @@ export function inWords(address: string | undefined, port: number | undefined): 
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** Resolves when the socket takes more, or has closed. */
-export function drained(socket: TCPSocket): Promise<unknown> {
-  if (!socket.writableNeedDrain || socket.destroyed) return Promise.resolve();
-  return Promise.race([new Promise<void>((resolve) => socket.once("drain", resolve)), socket.closed]);
+/** Writes, and waits until more may be written. If the socket fails, whoever reads it hears of it. */
+export async function write(socket: TCPSocket, bytes: Uint8Array): Promise<void> {
+  if (!socket.write(bytes)) await socket.drained().catch(() => {});
 }

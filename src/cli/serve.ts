@@ -3,7 +3,7 @@
 import { createServer, framed, type FramedSocket, ServerProtocol, type TcpServer, type TCPSocket } from "../../mod.ts";
 import { frames } from "../framing/mod.ts";
 import type { ServeRequest } from "./arguments.ts";
-import { drained, inWords, listen, listenOptions } from "./endpoints.ts";
+import { inWords, listen, listenOptions, write } from "./endpoints.ts";
 import { failureText, say } from "./output.ts";
 import type { Wire } from "./wire.ts";
 
@@ -40,13 +40,16 @@ export function reportConnections(app: TcpServer<number>, told: (line: string) =
   app.on("tlsClientError", (error, peer) => {
     told(`${inWords(peer.remoteAddress, peer.remotePort)} failed to speak TLS: ${failureText(error)}`);
   });
+  app.on("proxyError", (error, peer) => {
+    told(`${inWords(peer.remoteAddress, peer.remotePort)} sent no PROXY header: ${failureText(error)}`);
+  });
 }
 
 /** Takes every message, and sends it back if it is to be an echo. */
 async function answer(socket: TCPSocket<number>, wire: Wire, isEcho: boolean): Promise<void> {
   const onInvalid = (error: Error) => say(`#${socket.state} sent a bad message: ${failureText(error)}`);
   for await (const message of frames(socket, wire.codec, { onInvalid })) {
-    if (isEcho && !socket.write(wire.codec.encode(message))) await drained(socket);
+    if (isEcho) await write(socket, wire.codec.encode(message));
   }
   socket.end();
 }

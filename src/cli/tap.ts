@@ -3,8 +3,9 @@
 import { createServer, MessageError, ServerProtocol, type TCPSocket } from "../../mod.ts";
 import { wallTime } from "../base/clock.ts";
 import type { FrameDecoder } from "../framing/mod.ts";
-import type { TapRequest } from "./arguments.ts";
-import { dialer, drained, listen, listenOptions } from "./endpoints.ts";
+import type { ClientOptions } from "../../tcp.ts";
+import type { Destination, TapRequest } from "./arguments.ts";
+import { dialer, listen, listenOptions, write } from "./endpoints.ts";
 import { failureText, Output, say } from "./output.ts";
 import { reportConnections } from "./serve.ts";
 import { onOneLine } from "./terminal_text.ts";
@@ -29,7 +30,7 @@ export async function runTap({ wire, at, to }: TapRequest): Promise<void> {
   const app = createServer<number>(ServerProtocol.TCP, { ...await listenOptions(at), tcp });
   reportConnections(app, tell);
   app.onConnection(async (down) => {
-    const up = await dial({ tcp });
+    const up = await dial({ tcp, ...proxyHeaderFor(down, to) });
     up.on("error", () => {}); // the loops have it
     try {
       await Promise.all([
@@ -46,11 +47,20 @@ export async function runTap({ wire, at, to }: TapRequest): Promise<void> {
   await Promise.race([app.closeOnSignals({ drainMs: DRAIN_MS }), unread.promise]);
 }
 
+/** The header that tells the target who has connected to us, if it is to be told. */
+function proxyHeaderFor(down: TCPSocket, { proxyHeader }: Destination): Pick<ClientOptions, "proxyHeader"> {
+  const { remoteAddress, remotePort, localAddress, localPort } = down;
+  // Clients of a unix socket have no address: then the header is our own.
+  if (proxyHeader === undefined || remoteAddress === undefined || localAddress === undefined) return {};
+  const source = { address: remoteAddress, port: remotePort ?? 0 };
+  return { proxyHeader: { ...proxyHeader, source, destination: { address: localAddress, port: localPort ?? 0 } } };
+}
+
 /** Everything from one side to the other, and then the end. */
 async function pass(from: TCPSocket, to: TCPSocket, watch: Watch): Promise<void> {
   for await (const chunk of from) {
     await watch.push(chunk);
-    if (!to.write(chunk)) await drained(to);
+    await write(to, chunk);
   }
   await watch.end();
   to.end();

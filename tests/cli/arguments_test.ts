@@ -14,6 +14,8 @@ function read(line: string) {
   return "wire" in request ? { ...request, wire: request.wire.name } : request;
 }
 
+/** In the clear, with nothing else. */
+const to = (target: Endpoint) => ({ target, tls: undefined, proxyHeader: undefined });
 const NO_FILES = { ca: undefined, cert: undefined, key: undefined };
 
 const TARGETS: [text: string, endpoint: Endpoint][] = [
@@ -27,8 +29,8 @@ const TARGETS: [text: string, endpoint: Endpoint][] = [
 
 for (const [text, target] of TARGETS) {
   unit(`a target may be ${text}`, () => {
-    assertEquals(read(`connect ${text}`), { command: "connect", wire: "lines", to: { target, tls: undefined } });
-    const at = { listen: target, tls: undefined };
+    assertEquals(read(`connect ${text}`), { command: "connect", wire: "lines", to: to(target) });
+    const at = { listen: target, tls: undefined, proxyRequired: false };
     assertEquals(read(`serve echo ${text}`), { command: "serve", wire: "raw", what: "echo", at });
   });
 }
@@ -50,12 +52,13 @@ unit("TLS with a server takes its flags", () => {
     to: {
       target: { host: "a", port: 1 },
       tls: { ca: "ca.pem", cert: "c.pem", key: "k.pem", servername: "b", insecure: true },
+      proxyHeader: undefined,
     },
   });
   assertEquals(read("connect --tls a:1"), {
     command: "connect",
     wire: "lines",
-    to: { target: { host: "a", port: 1 }, tls: { ...NO_FILES, servername: undefined, insecure: false } },
+    to: { ...to({ host: "a", port: 1 }), tls: { ...NO_FILES, servername: undefined, insecure: false } },
   });
 });
 
@@ -75,28 +78,43 @@ unit("tap has the certificate for its clients and the rest of TLS for the target
   assertEquals(read("tap 1 b:2 --cert c.pem --key k.pem --codec json"), {
     command: "tap",
     wire: "json",
-    at: { listen: a, tls: clients },
-    to: { target: b, tls: undefined },
+    at: { listen: a, tls: clients, proxyRequired: false },
+    to: to(b),
   });
   assertEquals(read("tap 1 b:2 --cert c.pem --key k.pem --tls --ca ca.pem --hex --codec varint"), {
     command: "tap",
     wire: "varint",
-    at: { listen: a, tls: clients },
-    to: { target: b, tls: { ...NO_FILES, ca: "ca.pem", servername: undefined, insecure: false } },
+    at: { listen: a, tls: clients, proxyRequired: false },
+    to: { ...to(b), tls: { ...NO_FILES, ca: "ca.pem", servername: undefined, insecure: false } },
   });
 });
 
+unit("a PROXY header is our own, or names whom it is told to name", () => {
+  const headers = [
+    "v1",
+    "v2",
+    "v1,192.0.2.7:5000,198.51.100.1:443",
+    "v2,[2001:db8::7]:5000,[2001:db8::1]:0",
+  ].map((how) => {
+    const request = read(`connect a:1 --proxy-header ${how}`);
+    return "to" in request ? request.to.proxyHeader : undefined;
+  });
+  assertEquals(headers, [
+    { version: 1 },
+    { version: 2 },
+    { version: 1, source: { address: "192.0.2.7", port: 5_000 }, destination: { address: "198.51.100.1", port: 443 } },
+    { version: 2, source: { address: "2001:db8::7", port: 5_000 }, destination: { address: "2001:db8::1", port: 0 } },
+  ]);
+  const tap = read("tap 1 a:1 --proxy-header v2");
+  assertEquals("to" in tap && tap.to.proxyHeader, { version: 2 });
+  const served = read("serve echo --proxy-header");
+  assertEquals("at" in served && served.at.proxyRequired, true);
+});
+
 unit("load has its numbers", () => {
-  const to = { target: { host: "a", port: 1 }, tls: undefined };
-  const defaults = {
-    command: "load" as const,
-    wire: "lines",
-    to,
-    message: "hello",
-    connections: 10,
-    rate: 1_000,
-    seconds: 10,
-  };
+  const numbers = { connections: 10, rate: 1_000, seconds: 10 };
+  const where = to({ host: "a", port: 1 });
+  const defaults = { command: "load" as const, wire: "lines", to: where, message: "hello", ...numbers };
   assertEquals(read("load a:1"), { ...defaults, json: false });
   assertEquals(read("load a:1 --connections 3 --rate 50 --seconds 2 --message x --json"), {
     ...defaults,
@@ -169,6 +187,14 @@ const WRONG: [line: string, message: RegExp][] = [
   ["serve echo --tls", /^A server that speaks TLS needs --cert and --key/],
   ["serve echo --ca x", /^A server that speaks TLS needs --cert and --key/],
   ["tap 1 a:1 --ca x", /^Option --ca needs --tls/],
+  ["connect a:1 --proxy-header", /^Option --proxy-header needs a value/],
+  ["connect a:1 --proxy-header v3", /^Option --proxy-header must be v1, v2 or like v2,.*; it is "v3"/],
+  ["connect a:1 --proxy-header v1,192.0.2.7:1", /^Option --proxy-header must be/],
+  ["connect a:1 --proxy-header v1,a:1,192.0.2.7:1", /^Option --proxy-header must be/],
+  ["connect a:1 --proxy-header v1,[::1]:1,192.0.2.7:1", /^Option --proxy-header must be/],
+  ["connect a:1 --proxy-header v1,192.0.2.7:1,192.0.2.7:65536", /^Option --proxy-header must be/],
+  ["connect a:1 --proxy-header v1,192.0.2.7:1,192.0.2.7:1,", /^Option --proxy-header must be/],
+  ["tap 1 a:1 --proxy-header v2,192.0.2.7:1,192.0.2.7:1", /^The PROXY header of vtcp tap names the client/],
   ["load a:1 --codec raw", /^vtcp load counts messages; --codec raw has none/],
   ["load a:1 --rate 0", /^Option --rate must be a whole number from 1 to 1000000; it is "0"/],
   ["load a:1 --rate 1.5", /^Option --rate must be/],

@@ -37,9 +37,9 @@ unit("LatencyHistogram is at most 0.8 % above the true percentile, and never bel
   const latencies = Array.from({ length: 5_000 }, () => Math.exp(random.below(18_000) / 1_000) / 1_000);
   const histogram = histogramOf(latencies);
   const sorted = latencies.toSorted((a, b) => a - b);
-  for (let i = 1; i <= 1_000; i++) {
-    const truth = sorted[Math.ceil(i / 1_000 * sorted.length) - 1]!; // it is one of them
-    const told = histogram.percentile(i / 1_000);
+  for (let i = 1; i <= 100; i++) {
+    const truth = sorted[Math.ceil(i / 100 * sorted.length) - 1]!; // it is one of them
+    const told = histogram.percentile(i / 100);
     assert(told >= truth - 0.000_5, `${told} is below ${truth}`);
     assertLessOrEqual(told, truth * 1.008 + 0.000_5);
   }

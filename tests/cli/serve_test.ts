@@ -116,6 +116,25 @@ Deno.test("serve speaks TLS, and asks for client certificates where it has an au
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("serve --proxy-header demands a PROXY header, which connect and tap send", async () => {
+  await using server = await Vtcp.listening(["serve", "echo", "--proxy-header"]);
+  const { port } = server;
+  const header = "v2,[2001:db8::7]:5000,[2001:db8::1]:443";
+  await using tap = await Vtcp.listening(["tap", "0", `127.0.0.1:${port}`, "--proxy-header", "v1"]);
+  const ends = [
+    await run(["connect", `127.0.0.1:${port}`, "--proxy-header", header], "one\n"),
+    await run(["connect", `127.0.0.1:${port}`, "--proxy-header", "v1"], "two\n"),
+    await run(["connect", `127.0.0.1:${tap.port}`], "three\n"),
+    await run(["connect", `127.0.0.1:${port}`], "four\n"),
+  ];
+  assertEquals(ends.map(({ stdout }) => stdout), ["one\n", "two\n", "three\n", ""]);
+  await server.stderr.match(/^#1 \[2001:db8::7\]:5000 connected$/m);
+  await server.stderr.match(/^#2 127\.0\.0\.1:\d+ connected$/m);
+  await server.stderr.match(/^127\.0\.0\.1:\d+ sent no PROXY header: .*ERR_PROXY_HEADER/m);
+  const [, client] = await tap.stdout.match(/#1 (127\.0\.0\.1:\d+) connected/);
+  await server.stderr.match(new RegExp(`^#3 ${client} connected$`, "m"));
+});
+
 Deno.test("serve fails with one line and 1 where it cannot listen", async () => {
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const [inUse, forbidden] = await Promise.all([
