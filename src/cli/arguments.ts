@@ -3,7 +3,7 @@
 import { parseArgs } from "@std/cli";
 import type { ProxyHeaderOptions } from "../../tcp.ts";
 import { parseIpv4, parseIpv6 } from "../base/ip_address.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./failure.ts";
 import { CODEC_NAMES, type Wire, wireOf } from "./wire.ts";
 
 /** Where a socket is or is to be. */

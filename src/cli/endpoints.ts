@@ -2,6 +2,8 @@
 
 import type { ServerOptions, TcpServer } from "../../mod.ts";
 import { type ClientOptions, type ClientTlsOptions, connect, type TCPSocket } from "../../tcp.ts";
+import { Failure } from "./failure.ts";
+import { failureText } from "./output.ts";
 import type { Destination, Endpoint, Listening, TlsFiles } from "./arguments.ts";
 
 const CONNECT_MS = 10_000;
@@ -43,7 +45,7 @@ async function readFiles(files: TlsFiles): Promise<{ ca?: string; cert?: string;
     try {
       read[name] = await Deno.readTextFile(file);
     } catch (cause) {
-      throw new Error(`Cannot read ${file} (--${name}): ${cause instanceof Error ? cause.message : cause}`, { cause });
+      throw new Failure(`Cannot read ${file} (--${name}): ${failureText(cause)}`, { cause });
     }
   }
   return read;

@@ -7,7 +7,7 @@ import { dialer, inWords } from "./endpoints.ts";
 import { onInterrupt } from "./interrupts.ts";
 import { LoadRun } from "./load_run.ts";
 import { failureText, Output, showProgress } from "./output.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./failure.ts";
 
 const PROGRESS_MS = 1_000;
 

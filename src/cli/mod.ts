@@ -57,7 +57,7 @@ import { runLoad } from "./load.ts";
 import { ClosedPipe, failureText, Output, say } from "./output.ts";
 import { runServe } from "./serve.ts";
 import { runTap } from "./tap.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./failure.ts";
 
 /**
  * Runs one command as `deno run jsr:@verb/tcp/cli ARGS` does, with stdin, stdout and stderr of this process, and resolves

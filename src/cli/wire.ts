@@ -12,7 +12,7 @@ import {
   ndjson,
   netstrings,
 } from "../framing/mod.ts";
-import { UsageError } from "./usage_error.ts";
+import { Failure, UsageError } from "./failure.ts";
 
 /** The names, as the help shows them. */
 export const CODEC_NAMES = "lines|ndjson|json|netstring|varint|length:BYTES[:le|:be]|delimited:TEXT|raw";
@@ -70,7 +70,7 @@ function parseJson(line: string): unknown {
 
 function parseHex(line: string): Uint8Array {
   const digits = line.replace(/\s/g, "");
-  if (!/^(?:[0-9a-f]{2})*$/i.test(digits)) throw new TypeError("these are no pairs of hexadecimal digits");
+  if (!/^(?:[0-9a-f]{2})*$/i.test(digits)) throw new Failure("these are no pairs of hexadecimal digits");
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 

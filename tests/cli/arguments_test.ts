@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { type Endpoint, readArguments } from "../../src/cli/arguments.ts";
-import { UsageError } from "../../src/cli/usage_error.ts";
+import { UsageError } from "../../src/cli/failure.ts";
 
 function unit(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });

@@ -1,7 +1,7 @@
 // The codecs by name: what is typed, what is on the wire, what is shown.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../src/cli/usage_error.ts";
+import { UsageError } from "../../src/cli/failure.ts";
 import { wireOf } from "../../src/cli/wire.ts";
 
 function unit(name: string, fn: () => void): void {
