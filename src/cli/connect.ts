@@ -5,6 +5,7 @@ import { startBackgroundTimer } from "../base/clock.ts";
 import type { TCPSocket } from "../../tcp.ts";
 import type { ConnectRequest } from "./arguments.ts";
 import { dialer, write } from "./endpoints.ts";
+import { Failure } from "./failure.ts";
 import { onInterrupt } from "./interrupts.ts";
 import { failureText, Output, say } from "./output.ts";
 import type { Wire } from "./wire.ts";
@@ -18,7 +19,7 @@ export async function runConnect({ wire, to }: ConnectRequest): Promise<void> {
   const interrupted = new AbortController();
   const dialing = dial({ signal: interrupted.signal });
   using _hearing = onInterrupt((times) => {
-    interrupted.abort(new Error("Interrupted before there was a connection"));
+    interrupted.abort(new Failure("Interrupted before there was a connection"));
     dialing.then((socket) => leave(socket, times), () => {}); // told below
   });
   const socket = await dialing;
@@ -69,7 +70,7 @@ function frameOf(line: string, number: number, wire: Wire): Uint8Array | undefin
     return message === undefined ? undefined : wire.codec.encode(message);
   } catch (error) {
     const text = `Line ${number} of the input is no message of ${wire.name}: ${failureText(error)}`;
-    if (!Deno.stdin.isTerminal()) throw new Error(text, { cause: error });
+    if (!Deno.stdin.isTerminal()) throw new Failure(text, { cause: error });
     say(text);
     return undefined;
   }

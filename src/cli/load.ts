@@ -7,7 +7,7 @@ import { dialer, inWords } from "./endpoints.ts";
 import { onInterrupt } from "./interrupts.ts";
 import { LoadRun } from "./load_run.ts";
 import { failureText, Output, showProgress } from "./output.ts";
-import { UsageError } from "./failure.ts";
+import { Failure, UsageError } from "./failure.ts";
 
 const PROGRESS_MS = 1_000;
 
@@ -21,7 +21,7 @@ export async function runLoad(request: LoadRequest): Promise<void> {
   const starting = Promise.all(Array.from({ length: connections }, () => dial({ signal })))
     .then((sockets) => new LoadRun({ frame, rate, seconds }, sockets.map((socket) => framed(socket, wire.codec))));
   using _hearing = onInterrupt((times) => {
-    interrupted.abort(new Error("Interrupted before there were connections"));
+    interrupted.abort(new Failure("Interrupted before there were connections"));
     starting.then((run) => times > 1 ? run.stop() : run.stopSending(), () => {}); // told below
   });
   const run = await starting;
@@ -89,7 +89,7 @@ latency in ms, from the moment at which a message was to be sent:
   await new Output().line(json ? JSON.stringify(result) : text);
   const { badAnswers, lostConnections } = counts;
   if (unanswered + badAnswers + lostConnections === 0) return;
-  throw new Error(
+  throw new Failure(
     `${unanswered} messages not answered, ${badAnswers} bad answers, ${lostConnections} connections lost`,
   );
 }

@@ -1,7 +1,7 @@
 // The codecs by name: what is typed, what is on the wire, what is shown.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../src/cli/failure.ts";
+import { Failure, UsageError } from "../../src/cli/failure.ts";
 import { wireOf } from "../../src/cli/wire.ts";
 
 function unit(name: string, fn: () => void): void {
@@ -55,7 +55,7 @@ for (const name of ["netstring", "varint", "length:2", "delimited:\\n", "raw"]) 
     decoder.push(codec.encode(message));
     assertEquals(show(decoder.next()), "00 ff 7f 0b");
     assertEquals(parse(""), bytes());
-    for (const bad of ["0", "0g", "0x00", "é"]) assertThrows(() => parse(bad), TypeError);
+    for (const bad of ["0", "0g", "0x00", "é"]) assertThrows(() => parse(bad), Failure);
   });
 }
 
