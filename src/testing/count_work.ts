@@ -50,7 +50,9 @@ export function countWork(run: () => void): number {
   }
   for (const name of BYTE_SEARCHES) count(Uint8Array.prototype, name, searched);
   for (const name of TEXT_SEARCHES) count(String.prototype, name, searched);
-  count(Buffer.prototype, "toString", (self) => lengthOf(self));
+  count(Buffer.prototype, "toString", (self, [, from, to]) => {
+    return (typeof to === "number" ? to : lengthOf(self)) - (typeof from === "number" ? from : 0);
+  });
   count(Buffer.prototype, "indexOf", searched);
   count(TextDecoder.prototype, "decode", (_, [bytes]) => lengthOf(bytes));
   count(JSON, "parse", (_, [text]) => lengthOf(text));

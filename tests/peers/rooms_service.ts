@@ -14,17 +14,20 @@ export function freePort(): number {
 export class EngineServer implements AsyncDisposable {
   readonly port: number = freePort();
   readonly #program: "redis-server" | "nats-server";
+  readonly #args: readonly string[];
   #child: Deno.ChildProcess | undefined;
 
-  constructor(program: "redis-server" | "nats-server") {
+  /** `args` come behind those that name the place. */
+  constructor(program: "redis-server" | "nats-server", args: readonly string[] = []) {
     this.#program = program;
+    this.#args = args;
   }
 
   async start(): Promise<void> {
     const port = `${this.port}`;
     const args = this.#program === "redis-server"
-      ? ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-      : ["-a", "127.0.0.1", "-p", port];
+      ? ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", ...this.#args]
+      : ["-a", "127.0.0.1", "-p", port, ...this.#args];
     this.#child = new Deno.Command(this.#program, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
     for (;;) {
       try {

@@ -5,7 +5,11 @@
 const PROGRAMS = [
   { name: "node", versionArgs: ["--version"], use: "the order of socket events, recorded anew and compared" },
   { name: "openssl", versionArgs: ["version"], use: "TLS peers and their certificates" },
-  { name: "redis-server", versionArgs: ["--version"], use: "rooms over Redis, and presence in it" },
+  {
+    name: "redis-server",
+    versionArgs: ["--version"],
+    use: "rooms over Redis, presence in it, and the Redis client of the examples",
+  },
   { name: "nats-server", versionArgs: ["--version"], use: "rooms over NATS" },
 ] as const;
 
