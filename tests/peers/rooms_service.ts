@@ -38,6 +38,11 @@ export class EngineServer implements AsyncDisposable {
     }
   }
 
+  /** Lets it answer nothing more, with its connections open. */
+  freeze(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
   async kill(): Promise<void> {
     this.#child?.kill("SIGKILL");
     await this.#child?.status;
