@@ -2,6 +2,7 @@
 
 import type { ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
 import { destroyedError } from "./endings.ts";
+import type { Companions } from "./companions.ts";
 import type { WriteCallback, WriteQueue } from "./write_queue.ts";
 
 /** What is left of a connection when it is over. */
@@ -10,10 +11,11 @@ export interface EndedConnection {
   readonly host: SocketHost | undefined;
   readonly queue: WriteQueue;
   readonly connectFailed: ((error: Error | undefined) => void) | undefined;
+  readonly companions: Companions | undefined;
   readonly writerFailed: ((error: Error | undefined) => boolean) | undefined;
   consumer: ReadConsumer | undefined;
   settle(callback: WriteCallback, error: Error | undefined): void;
-  emit(event: string, arg?: unknown): void;
+  handlerThrew(thrown: unknown): void;
 }
 
 /** Uncaught, outside of whatever runs now. */
@@ -21,6 +23,15 @@ export function throwLater(thrown: unknown): void {
   queueMicrotask(() => {
     throw thrown;
   });
+}
+
+// The library's own: whom they tell is nobody of the user's.
+const ownCallbacks = new WeakSet<WriteCallback>();
+
+/** Marks a callback as the library's own: a failure that it is told has not been told to anybody. */
+export function ownCallback(callback: WriteCallback): WriteCallback {
+  ownCallbacks.add(callback);
+  return callback;
 }
 
 /** Who hears of an error: everybody it concerns, the `error` listeners only, or nobody. */
@@ -37,8 +48,10 @@ export function announceEnd(
   writeInFlight: boolean,
   endCallbacks: readonly WriteCallback[],
 ): void {
-  const { consumer, connectFailed, face, host, queue, writerFailed } = connection;
-  let told = audience !== "all" || connectFailed !== undefined || queue.hasCallbacks || endCallbacks.length > 0;
+  const { companions, consumer, connectFailed, face, host, queue, writerFailed } = connection;
+  let told = audience !== "all" || connectFailed !== undefined ||
+    [...queue.waiting, ...endCallbacks].some((callback) => !ownCallbacks.has(callback));
+  companions?.writesOver();
   const settleCallbacks = () => {
     const cause = error ?? destroyedError("write");
     queue.abort(cause);
@@ -51,9 +64,20 @@ export function announceEnd(
   if (writerFailed?.(error) === true) told = true;
   connection.consumer = undefined;
   if (error !== undefined && audience !== "nobody") {
-    if (face.listenerCount("error") > 0) connection.emit("error", error);
+    if (face.listenerCount("error") > 0 && tellListeners(connection, error)) told = true;
     else if (!told && host !== undefined) host.connectionFailed(error, face);
     else if (!told) throwLater(error);
   }
   if (writeInFlight) settleCallbacks();
+}
+
+/** False if nobody was told after all: the pipes of node:stream listen, and give an error back that only they hear. */
+function tellListeners(connection: EndedConnection, error: Error): boolean {
+  try {
+    connection.face.emit("error", error);
+  } catch (thrown) {
+    if (thrown === error && connection.face.listenerCount("error") === 0) return false;
+    connection.handlerThrew(thrown);
+  }
+  return true;
 }

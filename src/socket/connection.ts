@@ -10,6 +10,7 @@ import { closeQuietly, type Endpoint, endpointOf, type Transport } from "../tran
 import { type CloseReason, type CloseReceipt, receiptOf } from "../telemetry/close_receipt.ts";
 import { endBegun, enterFlushWatch, flushEnded, leaveFlushWatch } from "./flush_watch.ts";
 import { AcceptedWork } from "./accepted_work.ts";
+import type { Companions } from "./companions.ts";
 import { announceEnd, type Audience, throwLater } from "./announce_end.ts";
 import type { ByteHolder, ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
 import { endGuarded, takeGuarded } from "./guarded_consumer.ts";
@@ -44,6 +45,8 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
   needDrain = false;
   writeFinished = false;
   receipt: CloseReceipt | undefined;
+  /** Pipes into this socket. */
+  companions: Companions | undefined;
   /** The protocols on this socket that keep bytes. */
   holders: ByteHolder[] | undefined;
   /** Gives up a connect that is under way. */
@@ -178,6 +181,7 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
     this.#endCallbacks = undefined;
     callbacks?.forEach((callback) => this.settle(callback, undefined));
     this.emit("finish");
+    this.companions?.writesOver();
     letGo(this);
   }
 
@@ -267,6 +271,7 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
     if (this.needDrain) {
       this.needDrain = false;
       if (canWrite(this.state)) this.emit("drain");
+      this.companions?.drained();
     }
     this.queue.settleAll();
     if ((this.state === "ending" || this.state === "endingLast") && this.queue.idle) this.#sendFin();

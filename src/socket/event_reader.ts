@@ -13,6 +13,8 @@ export class EventReader implements ReadConsumer, ByteHolder {
   paused = false;
   readonly #connection: Connection;
   #flowing = false;
+  // The last pipe was taken off, and nobody has read since.
+  #unpiped = false;
   #decoder: StringDecoder | undefined;
   #pipes: Pipe[] | undefined;
 
@@ -31,6 +33,11 @@ export class EventReader implements ReadConsumer, ByteHolder {
   /** Takes the read side, or throws because another face has it. */
   claim(): void {
     this.#connection.claim(this);
+  }
+
+  /** Whether nothing flows because `pause()` was called, or because the target of the last pipe is gone. */
+  get held(): boolean {
+    return this.paused || this.#unpiped;
   }
 
   /** A listener or a pipe came: claims the read side and starts the flow, unless it was paused. */
@@ -85,6 +92,7 @@ export class EventReader implements ReadConsumer, ByteHolder {
     this.#pipes = kept.length > 0 ? kept : undefined;
     for (const pipe of gone) pipe.detach();
     this.stopIfUnheard();
+    this.#unpiped ||= gone.length > 0 && !this.#flowing;
     // Whoever was waited for may be among those that left.
     if (gone.length > 0) this.#connection.wantMore();
   }
@@ -96,8 +104,8 @@ export class EventReader implements ReadConsumer, ByteHolder {
       this.#emit(chunk);
       return "go";
     }
+    for (const pipe of pipes) if (!pipe.takes) return "hold";
     if (this.#connection.reader.lends) return pipes[0]!.lend(chunk); // lends: there is exactly one
-    if (pipes.some((pipe) => pipe.full)) return "hold";
     this.#emit(chunk);
     for (const pipe of pipes) pipe.write(chunk);
     return "go";
@@ -123,6 +131,7 @@ export class EventReader implements ReadConsumer, ByteHolder {
 
   #flow(): void {
     this.#flowing = true;
+    this.#unpiped = false;
     this.#connection.wantMore();
   }
 

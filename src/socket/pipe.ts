@@ -1,7 +1,10 @@
 /** One `socket.pipe(target)`. */
 
 import type { Buffer } from "node:buffer";
+import { errorMonitor } from "node:events";
 import { invalid } from "../base/check.ts";
+import { ownCallback } from "./announce_end.ts";
+import { type Companion, Companions } from "./companions.ts";
 import type { Connection } from "./connection.ts";
 import type { Taken } from "./read_loop.ts";
 
@@ -11,12 +14,14 @@ export interface PipeTarget {
   write(chunk: Uint8Array): boolean;
   /** No more chunks will come. */
   end(): unknown;
-  /** Adds a listener for `drain`, `close` and `error`. */
+  /** Whether it is closed, as sockets and writables of node:stream say. */
+  readonly destroyed?: boolean;
+  /** Adds a listener. */
   // deno-lint-ignore no-explicit-any -- any emitter's listeners
-  on(event: string, listener: (...args: any[]) => void): unknown;
+  on(event: string | symbol, listener: (...args: any[]) => void): unknown;
   /** Removes it. */
   // deno-lint-ignore no-explicit-any -- as above
-  removeListener(event: string, listener: (...args: any[]) => void): unknown;
+  removeListener(event: string | symbol, listener: (...args: any[]) => void): unknown;
   /** For `pipe` and `unpipe`. */
   emit(event: string, ...args: unknown[]): boolean;
 }
@@ -28,29 +33,27 @@ export function checkTarget(target: unknown): void {
   throw invalid("target", "a socket or a writable of node:stream (for web streams there is readable.pipeTo())", target);
 }
 
-/** Its target, and what is due to it. */
-export class Pipe {
+/**
+ * Its target, and what is due to it. On a socket of ours it adds no listener, on another target none for `error`: what
+ * becomes of the target's errors is the user's alone.
+ */
+export class Pipe implements Companion {
   readonly target: PipeTarget;
-  /** The target asked to wait for its `drain`. */
-  full = false;
   readonly #source: Connection;
   /** The target's connection, where it is one of our sockets. */
   readonly #to: Connection | undefined;
   readonly #ends: boolean;
   readonly #unpipe: () => void;
+  // The target asked to wait for its `drain`.
+  #full = false;
   // The source's chunk that it waits for, and whether it is still being sent from where it stands.
   #loan: Buffer | undefined;
   #sending = false;
-  readonly #drained = () => {
-    this.full = false;
-    if (this.#loan === undefined) this.#source.reader.resume();
-    else if (!this.#sending) this.#giveBack();
-  };
-  readonly #sent = (error?: Error | null) => {
+  readonly #drained = () => this.drained();
+  readonly #sent = ownCallback(() => {
     this.#sending = false;
-    if (error) this.#unpipe();
     this.#giveBack();
-  };
+  });
 
   constructor(source: Connection, target: PipeTarget, to: Connection | undefined, ends: boolean, unpipe: () => void) {
     this.#source = source;
@@ -58,10 +61,13 @@ export class Pipe {
     this.#to = to;
     this.#ends = ends;
     this.#unpipe = unpipe;
-    target.on("drain", this.#drained);
-    target.on("close", unpipe);
-    target.on("error", unpipe);
+    if (to !== undefined) (to.companions ??= new Companions()).add(this);
+    else {
+      target.on("drain", this.#drained);
+      for (const over of ["finish", "close", errorMonitor]) target.on(over, unpipe);
+    }
     target.emit("pipe", source.face);
+    if (target.destroyed === true) queueMicrotask(unpipe); // nobody will say so
   }
 
   /** Whether chunks can be lent to it. */
@@ -69,9 +75,16 @@ export class Pipe {
     return this.#to !== undefined;
   }
 
+  /** Whether it takes a chunk now. */
+  get takes(): boolean {
+    if (this.target.destroyed !== true) return !this.#full;
+    queueMicrotask(this.#unpipe); // it may have closed without a word
+    return false;
+  }
+
   /** Writes a chunk that is the target's for good. */
   write(chunk: Buffer): void {
-    if (this.target.write(chunk) === false) this.full = true;
+    if (this.target.write(chunk) === false) this.#full = true;
   }
 
   /** Writes a chunk that must come back: the source reads on when the kernel has it. */
@@ -79,7 +92,7 @@ export class Pipe {
     const to = this.#to!; // canLend was asked
     if (to.queue.copies(chunk.length)) {
       if (to.write(chunk)) return "go";
-      this.full = true;
+      this.#full = true;
     } else {
       this.#sending = true;
       to.write(chunk, this.#sent);
@@ -91,17 +104,31 @@ export class Pipe {
   /** The source has ended. */
   end(): void {
     if (this.#ends) this.target.end();
+    else this.#unpipe();
+  }
+
+  drained(): void {
+    this.#full = false;
+    if (this.#loan === undefined) this.#source.reader.resume();
+    else if (!this.#sending) this.#giveBack();
+  }
+
+  writesOver(): void {
+    this.#unpipe();
   }
 
   /** Lets go of the target. */
   detach(): void {
-    this.target.removeListener("drain", this.#drained);
-    this.target.removeListener("close", this.#unpipe);
-    this.target.removeListener("error", this.#unpipe);
+    const { target } = this;
+    if (this.#to !== undefined) this.#to.companions?.remove(this);
+    else {
+      target.removeListener("drain", this.#drained);
+      for (const over of ["finish", "close", errorMonitor]) target.removeListener(over, this.#unpipe);
+    }
     // Whoever waited for a drain waits no more; what is being sent comes back by its own callback.
     if (!this.#sending) this.#giveBack();
     try {
-      this.target.emit("unpipe", this.#source.face);
+      target.emit("unpipe", this.#source.face);
     } catch (thrown) {
       this.#source.handlerThrew(thrown);
     }

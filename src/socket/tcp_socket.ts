@@ -10,6 +10,7 @@ import { checkClientTlsOptions, type ClientTlsOptions } from "../tls/tls_options
 import type { Transport } from "../transport/transport.ts";
 import type { CloseReceipt } from "../telemetry/close_receipt.ts";
 import { tell } from "../telemetry/telemetry.ts";
+import { ownCallback } from "./announce_end.ts";
 import { type ConnectOptions, readConnectArguments } from "./connect_target.ts";
 import type { SocketHost } from "./connection_ports.ts";
 import { startDialing } from "./dialing.ts";
@@ -202,7 +203,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
 
   /** `end()`, then `destroy()` as soon as everything is written. */
   destroySoon(): void {
-    connectionOf(this).end(() => connectionOf(this).destroy());
+    connectionOf(this).end(ownCallback(() => connectionOf(this).destroy()));
   }
 
   /**
@@ -238,9 +239,9 @@ export class TCPSocket<State = unknown> extends SocketFacts {
     return this;
   }
 
-  /** Whether `pause()` was called last. */
+  /** Whether `pause()` was called last, or the target of the last pipe has gone and nobody reads since. */
   isPaused(): boolean {
-    return this.#reader?.paused ?? false;
+    return this.#reader?.held ?? false;
   }
 
   /**
@@ -256,6 +257,9 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   /**
    * Hands everything that comes to `target`, another socket or a writable of `node:stream`, at the target's pace, and
    * ends it at our peer's end unless `end` is false. Gives the target.
+   *
+   * A target that is closed, fails or has finished is taken off: it is told `unpipe`, `isPaused()` is true, and what comes
+   * waits for the next reader or pipe. Its errors are its own: a pipe is no listener for them.
    */
   pipe<Target extends PipeTarget>(target: Target, options?: { end?: boolean }): Target {
     checkTarget(target);

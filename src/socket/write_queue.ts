@@ -113,7 +113,12 @@ export class WriteQueue implements ByteSink {
     return this.#writing;
   }
 
-  /** Whether somebody waits for bytes to be sent. */
+  /** Those who wait for bytes to be sent. */
+  get waiting(): WriteCallback[] {
+    return this.#callbacks?.slice(this.#settled).map(({ callback }) => callback) ?? [];
+  }
+
+  /** Whether there are any. */
   get hasCallbacks(): boolean {
     return this.#callbacks !== undefined;
   }

@@ -102,6 +102,22 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     "error EOVERFLOW",
     "close true",
   ]),
+  ...both("piped into a socket that is destroyed meanwhile", "Nothing comes after close, unpipe neither", [
+    "target unpipe",
+    "target close false",
+    "paused true",
+    "data 5",
+    "end",
+    "finish",
+    "close false",
+    "peer: 0 bytes, end",
+  ]),
+  ...both("piped into a socket that has closed", "A pipe that cannot be says so: Node's waits for ever, silently", [
+    "target close false",
+    "target unpipe",
+    "paused true",
+    "close false",
+  ]),
   ...both('once("data")', STOPS_READING, [
     "data 5",
     "quiet",

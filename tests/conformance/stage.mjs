@@ -190,6 +190,31 @@ export class Stage extends EventLog {
     this.note(`read ${bytesRead}, written ${bytesWritten}, queued ${writableLength}`);
   }
 
+  /**
+   * Gives another socket of the implementation under test, to pipe into: connected to somebody who reads everything and
+   * ends when it does. What becomes of it is noted as the target's.
+   *
+   * @returns {Promise<Socket>}
+   */
+  async target() {
+    const server = net.createServer((peer) => peer.resume().on("error", () => {}));
+    await new Promise((resolve) => server.listen(0, HOST, () => resolve(undefined)));
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("The target's peer does not listen");
+    const target = this.#side.createSocket({});
+    const closed = new Promise((resolve) => target.once("close", resolve));
+    this.#cleanUp.push(async () => {
+      target.destroy();
+      await closed;
+      await new Promise((resolve) => server.close(resolve));
+    });
+    await new Promise((resolve) => target.connect(address.port, HOST, () => resolve(undefined)));
+    for (const event of ["finish", "unpipe"]) target.on(event, () => this.note(`target ${event}`));
+    target.on("error", (/** @type {unknown} */ error) => this.note(`target error ${describe(error)}`));
+    target.on("close", (/** @type {unknown} */ hadError) => this.note(`target close ${hadError}`));
+    return target;
+  }
+
   // ---- what it waits for ----
 
   /**

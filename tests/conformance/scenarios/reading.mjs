@@ -5,6 +5,20 @@
 const BOTH = ["server", "client"];
 const TIMEOUT_MS = 40;
 
+/**
+ * A source whose target has gone: it is there still, and whoever reads it on gets what comes.
+ *
+ * @param {import("../stage.mjs").Stage} stage
+ * @returns {Promise<void>}
+ */
+async function readsOn(stage) {
+  stage.note(`paused ${stage.socket.isPaused()}`);
+  stage.listen();
+  stage.socket.resume();
+  stage.peer.end("later");
+  await stage.over();
+}
+
 /** @type {readonly import("../port.mjs").Scenario[]} */
 export const reading = [
   {
@@ -232,6 +246,76 @@ export const reading = [
       stage.peer.write("world!");
       await stage.quiet(30);
       stage.note(`the peer has ${stage.peerBytes} bytes`);
+      stage.socket.destroy();
+      await stage.closed();
+    },
+  },
+  {
+    name: "piped into a socket that is destroyed meanwhile",
+    roles: BOTH,
+    settings: { reads: false },
+    async play(stage) {
+      const target = await stage.target();
+      stage.socket.pipe(target);
+      stage.peer.write("hello");
+      await stage.arrived(5);
+      target.destroy();
+      await stage.noted("target unpipe");
+      await stage.noted("target close false");
+      await readsOn(stage);
+    },
+  },
+  {
+    name: "piped into a socket that fails meanwhile",
+    roles: BOTH,
+    settings: { reads: false },
+    async play(stage) {
+      const target = await stage.target();
+      stage.socket.pipe(target);
+      target.destroy(new Error("no more"));
+      await stage.noted("target close true");
+      await readsOn(stage);
+    },
+  },
+  {
+    name: "piped into a socket that is ended meanwhile",
+    roles: BOTH,
+    settings: { reads: false },
+    async play(stage) {
+      const target = await stage.target();
+      stage.socket.pipe(target);
+      target.end();
+      await stage.noted("target unpipe");
+      await stage.noted("target close false");
+      await readsOn(stage);
+    },
+  },
+  {
+    name: "piped into a socket that has ended long ago",
+    roles: BOTH,
+    settings: { reads: false },
+    async play(stage) {
+      const target = await stage.target();
+      target.end();
+      await stage.noted("target finish");
+      stage.socket.pipe(target);
+      stage.peer.write("lost");
+      await stage.noted("target close true");
+      await readsOn(stage);
+    },
+  },
+  {
+    name: "piped into a socket that has closed",
+    roles: BOTH,
+    settings: { reads: false },
+    async play(stage) {
+      const target = await stage.target();
+      target.destroy();
+      await stage.noted("target close false");
+      stage.socket.pipe(target);
+      stage.peer.write("hello");
+      await stage.quiet(30);
+      stage.note(`paused ${stage.socket.isPaused()}`);
       stage.socket.destroy();
       await stage.closed();
     },
