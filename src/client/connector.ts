@@ -50,7 +50,5 @@ export function connector<State>(options: ClientOptions): Connector<State> {
  */
 // deno-lint-ignore no-explicit-any -- whatever the user keeps on his sockets
 export function keep(socket: TCPSocket<any>): void {
-  connectionOf(socket).connectFailed = told;
+  connectionOf(socket).awaited = true;
 }
-
-function told(): void {}

@@ -4,6 +4,7 @@ import { asError, MessageError } from "../base/errors.ts";
 import { invalid } from "../base/check.ts";
 import { BAD_MESSAGES_A_TURN, nextTurn } from "../framing/bad_messages.ts";
 import type { Codec, FrameDecoder } from "../framing/codec.ts";
+import { type Companion, Companions } from "../socket/companions.ts";
 import type { Connection } from "../socket/connection.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import { claimedError } from "../socket/endings.ts";
@@ -14,7 +15,7 @@ import { MessageHeartbeat, type MessageHeartbeatOptions } from "./message_heartb
 /** Who receives. The user's code is behind it, so it may throw, and may be async. */
 export interface FrameReceiver<Out> {
   onMessage(message: Out): unknown;
-  /** A `MessageError`, behind which the stream goes on, or the failure that destroys the socket. */
+  /** A `MessageError`, behind which the stream goes on, or the failure that has destroyed the socket. */
   onError(error: Error): unknown;
 }
 
@@ -30,7 +31,7 @@ export interface MessageTaker<Out> {
 const attached = new WeakMap<TCPSocket, object>();
 
 /** See the module's comment. Making one adds no listener. */
-export class FrameExchange<In, Out> {
+export class FrameExchange<In, Out> implements Companion {
   /** It takes answers. */
   requester: MessageTaker<Out> | undefined;
   /** It takes requests, which are all that is left. */
@@ -55,6 +56,8 @@ export class FrameExchange<In, Out> {
   #ended = false;
   #endTold = false;
   #failed = false;
+  // The failure that the receiver was told already.
+  #told: Error | undefined;
   // Others have their turn, see BAD_MESSAGES_A_TURN.
   #resting = false;
   // Whoever takes messages can take no more now.
@@ -101,6 +104,23 @@ export class FrameExchange<In, Out> {
     return this.#connection.write(frame);
   }
 
+  /** The receiver is told from now on if the connection fails. */
+  hear(): void {
+    (this.#connection.companions ??= new Companions()).add(this);
+  }
+
+  /** The connection has failed. */
+  failed(error: Error): boolean {
+    if (error === this.#told) return true;
+    if (!this.#hearsErrors) return false;
+    try {
+      this.#watch(this.#receiver.onError(error));
+    } catch (thrown) {
+      this.#connection.handlerThrew(thrown);
+    }
+    return true;
+  }
+
   /** Receives from now on. Throws if another face reads. */
   attach(): void {
     if (this.#listeners !== undefined) return;
@@ -113,6 +133,7 @@ export class FrameExchange<In, Out> {
     this.#listeners = { data, end };
     this.#detached = false;
     this.#ended = this.#connection.readEnded;
+    this.hear();
     if (this.bufferedBytes > 0) queueMicrotask(() => this.#deliverGuarded());
   }
 
@@ -175,6 +196,7 @@ export class FrameExchange<In, Out> {
 
   takeRest(): Uint8Array {
     this.detach();
+    this.#connection.companions?.remove(this); // whoever goes on hears of failures
     this.#detached = false; // there is nothing left to keep, and whoever feeds by hand may go on
     this.#heartbeat?.heartbeat.stop(); // its pings are words of this codec
     const decoder = this.#decoder;
@@ -195,6 +217,7 @@ export class FrameExchange<In, Out> {
 
   #makeDecoder(): FrameDecoder<Out> {
     (this.#connection.holders ??= []).push(this);
+    this.hear();
     return this.#codec.decoder();
   }
 
@@ -307,6 +330,7 @@ export class FrameExchange<In, Out> {
   #fail(failure: Error): void {
     this.#failed = true;
     const heard = this.#hearsErrors;
+    if (heard) this.#told = failure;
     if (this.#connection.receipt === undefined) {
       this.#connection.destroy(failure, undefined, heard ? "listeners" : "all");
     } else if (!heard) this.#connection.host?.connectionFailed(failure, this.#socket); // it came with the last bytes

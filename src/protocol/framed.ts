@@ -17,7 +17,10 @@ import type { MessageHeartbeatOptions } from "./message_heartbeat.ts";
 export interface FramedEvents<Out> {
   /** A message came. */
   message: [message: Out];
-  /** A `MessageError` for one bad message, behind which the stream goes on, or the failure that destroys the socket. */
+  /**
+   * A `MessageError` for one bad message, behind which the stream goes on, or what the socket ended with: the `FrameError`
+   * that destroyed it, a reset (`ECONNRESET`), a deadline. `close` of the socket follows those.
+   */
   error: [error: SocketError];
 }
 
@@ -32,7 +35,8 @@ export interface FramedOptions {
  *
  * It reads while there is a `message` listener; without one nothing is lost, the peer waits. Bad messages go to `error` listeners and the stream goes on; without a
  * listener they are skipped and, on a server, told to `app.onError`. A stream that cannot be understood any more destroys
- * the socket with the `FrameError`, and so does one that ends inside a frame.
+ * the socket with the `FrameError`, and so does one that ends inside a frame. That error, and every other that the
+ * connection fails with, goes to the `error` listeners, too; if there are any, nobody else has to hear it.
  *
  * @throws {TypeError} For what is no codec, and unknown options.
  *
@@ -100,6 +104,7 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
       },
     };
     this.#exchange = new FrameExchange(socket, codec, receiver, unheard, head);
+    this.#exchange.hear();
     this.#watchListeners();
   }
 

@@ -87,7 +87,21 @@ export class MessageProtocol<In = unknown, Out = In> {
   constructor(socket: TCPSocket<any>, options?: MessageProtocolOptions<In, Out>) {
     this.socket = socket;
     this.codec = options === undefined ? defaultCodec() : codecOf(options) ?? defaultCodec();
-    this.#exchange = new FrameExchange(socket, this.codec, this, MessageProtocol.prototype.onError);
+    this.#exchange = new FrameExchange(socket, this.codec, this, unheard);
+    if (this.onError !== unheard) this.#exchange.hear(); // a subclass has overridden it
+  }
+
+  static {
+    // An assignment is noticed: who hears of bad messages hears of failures of the connection, too. To register every
+    // protocol would keep those that are made for one message as long as the connection.
+    Object.defineProperty(MessageProtocol.prototype, "onError", {
+      configurable: true,
+      get: () => unheard,
+      set(this: MessageProtocol, value: unknown) {
+        Object.defineProperty(this, "onError", { value, writable: true, enumerable: true, configurable: true });
+        this.#exchange.hear();
+      },
+    });
   }
 
   /**
@@ -97,9 +111,10 @@ export class MessageProtocol<In = unknown, Out = In> {
   onMessage(_message: Out): void {}
 
   /**
-   * Called with what was wrong: a `MessageError` for one bad message, behind which the stream goes on, or the
-   * `FrameError` that destroys the socket. Assign it or override it. Without it bad messages are skipped and, on a
-   * server, told to `app.onError`; a `FrameError` goes where the socket's own errors go.
+   * Called with what was wrong: a `MessageError` for one bad message, behind which the stream goes on, or what the socket
+   * ended with: the `FrameError` that destroyed it, a reset (`ECONNRESET`), a deadline. Assign it or override it. With it
+   * nobody else has to hear of such an end. Without it bad messages are skipped and, on a server, told to `app.onError`;
+   * the end goes where the socket's own errors go.
    */
   onError(_error: SocketError): void {}
 
@@ -199,6 +214,9 @@ export class MessageProtocol<In = unknown, Out = In> {
     return this.#exchange.takeRest();
   }
 }
+
+/** What `onError` is as long as nobody hears errors. */
+function unheard(): void {}
 
 /** The codec that the options ask for, undefined for the default one. */
 function codecOf<In, Out>(options: MessageProtocolOptions<In, Out>): Codec<In, Out> | undefined {

@@ -113,7 +113,7 @@ export class Drain {
   }
 
   async #finish(leaving: readonly TCPSocket[], left: void | Promise<void>): Promise<void> {
-    const receipts = await Promise.all(leaving.map((socket) => socket.closed));
+    const receipts = await Promise.all(leaving.map((socket) => connectionOf(socket).closed));
     await left;
     stopTimer(this.#timer);
     const forced = receipts.filter(({ reason }) => reason === "shutdown").length;

@@ -10,6 +10,7 @@ export interface EndedConnection {
   readonly face: ConnectionFace;
   readonly host: SocketHost | undefined;
   readonly queue: WriteQueue;
+  readonly awaited: boolean;
   readonly connectFailed: ((error: Error | undefined) => void) | undefined;
   readonly companions: Companions | undefined;
   readonly writerFailed: ((error: Error | undefined) => boolean) | undefined;
@@ -38,8 +39,8 @@ export function ownCallback(callback: WriteCallback): WriteCallback {
 export type Audience = "all" | "listeners" | "nobody";
 
 /**
- * Everything but `close`. An error goes to the promise, stream or callback that waits for it; to the `error` listeners, if
- * there are any; else, if nobody was told, to the server, or for a client to nobody: then it is uncaught, as in Node.
+ * Everything but `close`. An error goes to the promise, stream or callback that waits for it (for a client `closed`, too,
+ * where it was handed out); to the `error` listeners, those of protocols and of the socket, if there are any; else, if nobody was told, to the server, or for a client to nobody: then it is uncaught, as in Node.
  */
 export function announceEnd(
   connection: EndedConnection,
@@ -50,6 +51,7 @@ export function announceEnd(
 ): void {
   const { companions, consumer, connectFailed, face, host, queue, writerFailed } = connection;
   let told = audience !== "all" || connectFailed !== undefined ||
+    (connection.awaited && host === undefined) ||
     [...queue.waiting, ...endCallbacks].some((callback) => !ownCallbacks.has(callback));
   companions?.writesOver();
   const settleCallbacks = () => {
@@ -64,6 +66,7 @@ export function announceEnd(
   if (writerFailed?.(error) === true) told = true;
   connection.consumer = undefined;
   if (error !== undefined && audience !== "nobody") {
+    if (companions?.failed(error) === true) told = true;
     if (face.listenerCount("error") > 0 && tellListeners(connection, error)) told = true;
     else if (!told && host !== undefined) host.connectionFailed(error, face);
     else if (!told) throwLater(error);

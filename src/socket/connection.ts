@@ -45,12 +45,14 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
   needDrain = false;
   writeFinished = false;
   receipt: CloseReceipt | undefined;
-  /** Pipes into this socket. */
+  /** Pipes into this socket, and protocols on it. */
   companions: Companions | undefined;
   /** The protocols on this socket that keep bytes. */
   holders: ByteHolder[] | undefined;
   /** Gives up a connect that is under way. */
   stopDialing: (() => void) | undefined;
+  /** Somebody has `closed`: he is told how the connection ended, so that of a client nothing is uncaught. */
+  awaited = false;
   /** Whoever awaits the connection gets its error. */
   connectFailed: ((error: Error | undefined) => void) | undefined;
   /** `upgradeTls` has the transport. */

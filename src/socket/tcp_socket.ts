@@ -298,7 +298,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   /** Destroys the socket and waits until it is closed: for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     connectionOf(this).destroy();
-    await this.closed;
+    await connectionOf(this).closed;
   }
 
   // ---- settings ----
@@ -340,9 +340,15 @@ export class TCPSocket<State = unknown> extends SocketFacts {
 
   // ---- the end ----
 
-  /** Resolves with the receipt when the connection is over, however that came about. Never rejects. */
+  /**
+   * Resolves with the receipt when the connection is over, however that came about. Never rejects. Whoever has it is told of
+   * an error by it, so a client's is not uncaught then; that of a server's socket still reaches `app.onError`, where nobody
+   * else hears it.
+   */
   get closed(): Promise<CloseReceipt> {
-    return connectionOf(this).closed;
+    const connection = connectionOf(this);
+    connection.awaited = true;
+    return connection.closed;
   }
 
   // ---- inside ----

@@ -241,19 +241,26 @@ each("delivers none of a chunk behind the message whose listener throws", async 
 });
 
 Deno.test("framed on a client throws uncaught what nobody listens for, and tells who does", async () => {
-  const program = (listener: string) =>
+  const program = (listener: string, end: string) =>
     runModule(`
       import { connect, createServer, framed, lengthPrefixed } from "@verb/tcp";
       addEventListener("error", (event) => { event.preventDefault(); console.log("uncaught", event.error.code); });
       const app = createServer().onConnection((socket) => { socket.end(new Uint8Array([0, 0, 0, 9, 1])); }).listen(0);
       const socket = await connect({ port: app.address()!.port });
       framed(socket, lengthPrefixed()).on("message", () => {})${listener};
-      console.log((await socket.closed).reason);
+      console.log(${end});
       await app.close();
     `);
-  const heard = await program('.on("error", (error) => console.log("heard", (error as { code?: string }).code))');
-  assertEquals([heard.stdout, heard.stderr], ["heard ERR_FRAME_TRUNCATED\nprotocol\n", ""]);
-  assertEquals((await program("")).stdout.split("\n").sort(), ["", "protocol", "uncaught ERR_FRAME_TRUNCATED"]);
+  const closed = 'await new Promise((resolve) => socket.on("close", () => resolve("closed")))';
+  const receipt = "(await socket.closed).reason";
+  const heard = await program(
+    '.on("error", (error) => console.log("heard", (error as { code?: string }).code))',
+    closed,
+  );
+  assertEquals([heard.stdout, heard.stderr], ["heard ERR_FRAME_TRUNCATED\nclosed\n", ""]);
+  const unheard = await program("", closed);
+  assertEquals(unheard.stdout.split("\n").sort(), ["", "closed", "uncaught ERR_FRAME_TRUNCATED"]);
+  assertEquals((await program("", receipt)).stdout, "protocol\n"); // whoever has the receipt is told by it
 });
 
 // ---- options ----

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import net from "node:net";
-import { connect, createServer, type ServerOptions, type TCPSocket } from "../../mod.ts";
+import { connect, createServer, type ServerOptions, type TcpServer, type TCPSocket } from "../../mod.ts";
 import type { ClientOptions } from "../../tcp.ts";
 
 /** One connection. Disposing ends it, on both ends. */
@@ -25,14 +25,15 @@ export async function clientOfNode(options: Omit<ClientOptions, "port" | "host">
 }
 
 /** A socket that a server of ours has accepted. */
-export async function acceptedFromNode(options: ServerOptions = {}): Promise<NodePeered> {
+export async function acceptedFromNode(options: ServerOptions = {}): Promise<NodePeered & { readonly app: TcpServer }> {
   const app = createServer("tcp", options);
   const errors: Error[] = [];
   app.onError((error) => errors.push(error));
   const { promise: accepted, resolve } = Promise.withResolvers<TCPSocket>();
   app.onConnection(resolve).listen(0, "127.0.0.1");
   const peer = net.connect({ port: app.address()!.port, host: "127.0.0.1", allowHalfOpen: true }); // it listens
-  return ends(await accepted, peer, errors, async () => void await app.destroy().close());
+  const link = ends(await accepted, peer, errors, async () => void await app.destroy().close());
+  return Object.assign(link, { app });
 }
 
 function ends(
