@@ -114,7 +114,7 @@ export class FrameExchange<In, Out> implements Companion {
     if (error === this.#told) return true;
     if (!this.#hearsErrors) return false;
     try {
-      this.#watch(this.#receiver.onError(error));
+      this.watch(this.#receiver.onError(error));
     } catch (thrown) {
       this.#connection.handlerThrew(thrown);
     }

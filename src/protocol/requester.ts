@@ -100,9 +100,7 @@ export class Requester<In, Out = In> {
     };
     this.socket.on("drain", () => this.#pump());
     this.socket.on("close", () => this.#closed());
-    const connection = this.#connection;
-    // A client's error is told to the requests; a server's own also goes to `onError`.
-    if (connection.host === undefined) connection.connectFailed ??= told;
+    this.#connection.awaited = true; // a client's error is told to the requests
   }
 
   /** Requests that are sent and not answered; those that were given up while answers come in order, too. */
@@ -306,5 +304,3 @@ export class Requester<In, Out = In> {
     return connectionOf(this.socket);
   }
 }
-
-function told(): void {}
