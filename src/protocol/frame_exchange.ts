@@ -343,11 +343,11 @@ export class FrameExchange<In, Out> implements Companion {
 
   /** The user's code may be async, whatever its type says. */
   watch(result: unknown): void {
-    if (result instanceof Promise) void this.#follow(result);
+    if (typeof (result as PromiseLike<unknown> | undefined | null)?.then === "function") void this.#follow(result);
   }
 
   /** The message was accepted: a drain waits until it is dealt with. */
-  async #follow(work: Promise<unknown>): Promise<void> {
+  async #follow(work: unknown): Promise<void> {
     const counts = this.#connection.workBegun();
     try {
       await work;

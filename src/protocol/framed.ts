@@ -24,6 +24,8 @@ export interface FramedEvents<Out> {
   error: [error: SocketError];
 }
 
+type Listener = (this: unknown, value: unknown) => unknown;
+
 /** How {@link framed} begins. */
 export interface FramedOptions {
   /** Bytes that came before: what another protocol's `takeRest()` gave. They go in front. */
@@ -36,7 +38,8 @@ export interface FramedOptions {
  * It reads while there is a `message` listener; without one nothing is lost, the peer waits. Bad messages go to `error` listeners and the stream goes on; without a
  * listener they are skipped and, on a server, told to `app.onError`. A stream that cannot be understood any more destroys
  * the socket with the `FrameError`, and so does one that ends inside a frame. That error, and every other that the
- * connection fails with, goes to the `error` listeners, too; if there are any, nobody else has to hear it.
+ * connection fails with, goes to the `error` listeners, too; if there are any, nobody else has to hear it. Listeners may
+ * be asynchronous: a closing server waits for their answers.
  *
  * @throws {TypeError} For what is no codec, and unknown options.
  *
@@ -80,6 +83,8 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
   /** What messages look like. */
   readonly codec: Codec<In, Out>;
   readonly #exchange: FrameExchange<In, Out>;
+  // The listeners of each event, as long as none comes or goes: to ask the emitter for them would cost every message.
+  #listeners: { [event in keyof FramedEvents<Out>]?: readonly Listener[] } = {};
 
   static {
     exchangeOfFramed = (peer) => peer.#exchange;
@@ -95,10 +100,15 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
     if (head !== undefined && !(head instanceof Uint8Array)) throw invalid("head", "a Uint8Array", head);
     this.socket = socket;
     this.codec = codec;
-    const heard = (error: SocketError) => void this.emit("error", error);
+    const heard = (error: SocketError) => {
+      if (this.listenerCount(EventEmitter.errorMonitor) > 0) {
+        Reflect.apply(this.emit, this, [EventEmitter.errorMonitor, error]);
+      }
+      this.#call("error", error);
+    };
     const isHeard = () => this.listenerCount("error") > 0;
     const receiver = {
-      onMessage: (message: Out) => void this.emit("message", message),
+      onMessage: (message: Out) => this.#call("message", message),
       get onError() {
         return isHeard() ? heard : unheard;
       },
@@ -108,13 +118,23 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
     this.#watchListeners();
   }
 
+  /** Calls listeners as `emit` does, and follows the promises that they give: a drain waits for those. */
+  #call(event: keyof FramedEvents<Out>, value: unknown): void {
+    for (const listener of this.#listeners[event] ??= this.rawListeners(event) as Listener[]) {
+      const result = listener.call(this, value);
+      if (result !== undefined) this.#exchange.watch(result);
+    }
+  }
+
   /** Receives while there is somebody to hear it. */
   #watchListeners(): void {
     const { on } = EventEmitter.prototype;
     on.call(this, "newListener", (event: string | symbol) => {
+      this.#listeners = {};
       if (event === "message") this.#exchange.attach();
     });
     on.call(this, "removeListener", (event: string | symbol) => {
+      this.#listeners = {};
       if (event === "message" && this.listenerCount("message") === 0) this.#exchange.unheard();
     });
   }
@@ -123,6 +143,7 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
   override removeAllListeners(event?: string | symbol): this {
     if (event !== undefined) return super.removeAllListeners(event as "message"); // undefined would be a name, too
     super.removeAllListeners();
+    this.#listeners = {};
     this.#watchListeners();
     return this;
   }

@@ -252,8 +252,9 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    * later. Resolves with what became of them; a second call gives the same promise.
    *
    * A socket is ended once everything written is out, what was read has been handed over, and those who work on it are
-   * done: the promises that `onMessage` gave, and the loops over a socket or its `readable` that were handed bytes and
-   * have not asked for more. For other asynchronous work listen to `shutdown` and call `end()` yourself.
+   * done: the promises that `onMessage` or a `message` listener of `framed` gave, and the loops over a socket or its
+   * `readable` that were handed bytes and have not asked for more. For other asynchronous work listen to `shutdown` and
+   * call `end()` yourself.
    *
    * @example
    * ```ts
