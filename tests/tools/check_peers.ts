@@ -8,17 +8,18 @@ const PROGRAMS = [
   {
     name: "redis-server",
     versionArgs: ["--version"],
-    use: "rooms over Redis, presence in it, and the Redis client of the examples",
+    use: "rooms over Redis, presence in it, the Redis client of the examples, and the command line",
   },
+  { name: "tmux", versionArgs: ["-V"], use: "the command line in a pseudo-terminal" },
+  { name: "nc", versionArgs: ["-h"], use: "netcat, as the other end of the command line (OpenBSD's)" },
   { name: "nats-server", versionArgs: ["--version"], use: "rooms over NATS" },
 ] as const;
 
 /** The first line that the program says of its version, undefined if it is not there. */
 async function versionOf(name: string, args: readonly string[]): Promise<string | undefined> {
   try {
-    const { success, stdout } = await new Deno.Command(name, { args: [...args], stdin: "null", stderr: "null" })
-      .output();
-    return success ? new TextDecoder().decode(stdout).split("\n")[0] : undefined;
+    const { success, stdout, stderr } = await new Deno.Command(name, { args: [...args], stdin: "null" }).output();
+    return success ? new TextDecoder().decode(stdout.length > 0 ? stdout : stderr).split("\n")[0] : undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
