@@ -4,6 +4,7 @@
  */
 
 import { setImmediate } from "node:timers";
+import { ReadProof } from "./read_proof.ts";
 
 /** A timer that was started, for {@link stopTimer}: the runtime's own, or what another clock makes of it. */
 export type Timer = ReturnType<typeof setTimeout> | StoppableTimer | undefined;
@@ -23,6 +24,8 @@ export interface Clock {
   readonly origin: number;
   /** Calls back once, after that many milliseconds. A timer that does not keep the process alive is `background`. */
   start(callback: () => void, delayMs: number, background: boolean): Timer;
+  /** Calls back once everything that has come by now has been read, but not within the call. */
+  afterReads(callback: () => void): Timer;
 }
 
 const SYSTEM: Clock = {
@@ -34,7 +37,17 @@ const SYSTEM: Clock = {
     if (background) Deno.unrefTimer(timer);
     return timer;
   },
+  afterReads: (callback) => proof.after(callback),
 };
+
+const proof = new ReadProof({
+  now: () => performance.now(),
+  nextTurn: (callback) => void setImmediate(callback),
+  start(callback, delayMs) {
+    const timer = SYSTEM.start(callback, delayMs, true);
+    return { stop: () => stopTimer(timer) };
+  },
+});
 
 let clock = SYSTEM;
 
@@ -83,4 +96,12 @@ export function stopTimer(timer: Timer): void {
 /** Resolves when everything that waits in this turn of the event loop has run, whatever clock is in use. */
 export function turnOver(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
+}
+
+/**
+ * Calls back once everything that has come by now has been read, however busy the process is: whoever wants to say that
+ * nothing came has to wait for that.
+ */
+export function afterReads(callback: () => void): Timer {
+  return clock.afterReads(callback);
 }

@@ -1,6 +1,7 @@
 /** A client that stays connected: one connection after the other, as an async iterable. */
 
 import { now, startTimer, stopTimer, type Timer } from "../base/clock.ts";
+import { startDeadline } from "../base/deadline_timer.ts";
 import { checkKeys, checkMs } from "../base/check.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
@@ -119,9 +120,9 @@ export class Reconnect<State = unknown> implements AsyncIterableIterator<TCPSock
     const socket = this.#socket;
     if (socket === undefined) return;
     socket.end();
-    const timer = startTimer(() => socket.destroy(), drainMs);
+    const deadline = startDeadline(() => socket.destroy(), drainMs, { steps: 1, keepsAlive: true });
     await socket.closed;
-    stopTimer(timer);
+    deadline.clear();
   }
 
   /** The same as `close()`. */

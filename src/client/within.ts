@@ -1,6 +1,6 @@
 /** Work of the user's on a connection, which may hang, throw, or lose its connection. */
 
-import { startTimer, stopTimer } from "../base/clock.ts";
+import { startDeadline } from "../base/deadline_timer.ts";
 import { TcpError } from "../base/errors.ts";
 import { MAX_TIMER_MS } from "../base/check.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
@@ -36,10 +36,14 @@ export class TimeLimit {
       this.#stop = () => {};
       return;
     }
-    const timer = startTimer(() => {
-      this.abort(new TcpError(`Cannot ${what} within ${ms} ms (${option})`, { code: "ETIMEDOUT" }));
-    }, ms);
-    this.#stop = () => stopTimer(timer);
+    const deadline = startDeadline(
+      () => {
+        this.abort(new TcpError(`Cannot ${what} within ${ms} ms (${option})`, { code: "ETIMEDOUT" }));
+      },
+      ms,
+      { keepsAlive: true },
+    );
+    this.#stop = () => deadline.clear();
   }
 
   get signal(): AbortSignal {

@@ -12,8 +12,8 @@ export interface HeartbeatPort {
   /** The peer is gone; the heartbeat has stopped. */
   lost(): void;
   /**
-   * Whether anything came since the last beat: asked once a beat, for those who count anyway. Whoever has it need not
-   * call `heard()`.
+   * Whether anything came since it was asked last, for those who count anyway: asked once a beat, and once more before
+   * the peer is given up. Whoever has it need not call `heard()`.
    */
   heard?(): boolean;
 }
@@ -87,7 +87,7 @@ export class Heartbeat {
   readonly #port: HeartbeatPort;
   readonly #rhythm: ResolvedHeartbeat;
   readonly #random: () => number;
-  readonly #timer = new DeadlineTimer((now) => this.#beat(now));
+  readonly #timer = new DeadlineTimer((now, sure) => this.#beat(now, sure));
   #running = false;
   #heard = false;
   #missed = 0;
@@ -145,19 +145,21 @@ export class Heartbeat {
   }
 
   // Counts beats and not time: a process that stood still has not listened, so its peers have missed nothing.
-  #beat(now: number): number {
+  #beat(at: number, sure: boolean): number {
     const heard = this.#port.heard?.() === true || this.#heard;
     this.#heard = false;
+    // Before the last one counts, what has come is read.
+    if (!sure && !heard && this.#missed + 1 === this.#rhythm.misses) return at;
     this.#missed = heard ? 0 : this.#missed + 1;
     if (this.#missed === this.#rhythm.misses) {
       this.#running = false;
       this.#port.lost();
     } else {
-      this.#pingedAt = now;
+      this.#pingedAt = now();
       this.#unanswered++;
       this.#port.ping();
     }
     // Either may have stopped it, or started it anew.
-    return this.#running && !this.#timer.armed ? now + this.#waitMs() : Infinity;
+    return this.#running && !this.#timer.armed ? now() + this.#waitMs() : Infinity;
   }
 }

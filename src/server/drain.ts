@@ -1,6 +1,7 @@
 /** The orderly end of a server: readiness off, no more accepts, `shutdown`, the peers' own ends, and force at last. */
 
 import { now, startTimer, stopTimer, type Timer } from "../base/clock.ts";
+import { type DeadlineTimer, startDeadline } from "../base/deadline_timer.ts";
 import { checkKeys, checkMs } from "../base/check.ts";
 import { letGo } from "../socket/nobody.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
@@ -68,7 +69,8 @@ export class Drain {
   readonly #over = Promise.withResolvers<DrainReport>();
   /** The last socket is gone. */
   over = false;
-  #timer: Timer;
+  #settling: Timer;
+  #deadline: DeadlineTimer | undefined;
   // The sockets that were open when accepting stopped.
   #leaving: TCPSocket[] | undefined;
 
@@ -80,12 +82,13 @@ export class Drain {
   /** Begins. Apart from the constructor, because a `shutdown` listener may ask for the report. */
   start({ settleMs, drainMs }: ResolvedCloseOptions): void {
     if (settleMs === 0 || !this.#port.listening()) this.#shutDown(drainMs);
-    else this.#timer = startTimer(() => this.#shutDown(drainMs), settleMs);
+    else this.#settling = startTimer(() => this.#shutDown(drainMs), settleMs);
   }
 
   /** Destroys what is left now. */
   force(): void {
-    stopTimer(this.#timer);
+    stopTimer(this.#settling);
+    this.#deadline?.clear();
     if (this.#leaving !== undefined) return this.#destroy(this.#leaving);
     const { sockets, left } = this.#port.stopAccepting();
     this.#destroy(this.#leaving = sockets);
@@ -99,7 +102,7 @@ export class Drain {
   #shutDown(drainMs: number): void {
     const { sockets: leaving, left } = this.#port.stopAccepting();
     this.#leaving = leaving;
-    this.#timer = startTimer(() => this.force(), drainMs);
+    this.#deadline = startDeadline(() => this.force(), drainMs, { steps: 1, keepsAlive: true });
     for (const socket of leaving) {
       if (socket.destroyed) continue; // by the listener of another one
       const connection = connectionOf(socket);
@@ -115,7 +118,7 @@ export class Drain {
   async #finish(leaving: readonly TCPSocket[], left: void | Promise<void>): Promise<void> {
     const receipts = await Promise.all(leaving.map((socket) => connectionOf(socket).closed));
     await left;
-    stopTimer(this.#timer);
+    this.#deadline?.clear();
     const forced = receipts.filter(({ reason }) => reason === "shutdown").length;
     const report: DrainReport = Object.freeze({
       ended: receipts.length - forced,

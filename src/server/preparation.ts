@@ -4,7 +4,7 @@
  */
 
 import { now } from "../base/clock.ts";
-import { DeadlineTimer } from "../base/deadline_timer.ts";
+import { DeadlineTimer, HANDSHAKE_STEPS } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { Listener } from "../transport/listener.ts";
@@ -84,7 +84,7 @@ export class Preparation implements ConnectionSource {
   readonly #port: PreparationPort;
   readonly #ready: Entry[] = [];
   readonly prepares = true;
-  readonly #timer = new DeadlineTimer((now) => this.#expire(now));
+  readonly #timer = new DeadlineTimer((now, sure) => this.#expire(now, sure), { steps: HANDSHAKE_STEPS });
   #waiting: PromiseWithResolvers<Transport | undefined> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
   #filling = false;
@@ -225,14 +225,14 @@ export class Preparation implements ConnectionSource {
     this.#port.failed(error, reason, transport, event);
   }
 
-  #expire(now: number): number {
-    return Math.min(...this.#stages.map((stage) => this.#expireIn(stage, now)));
+  #expire(now: number, sure: boolean): number {
+    return Math.min(...this.#stages.map((stage) => this.#expireIn(stage, now, sure)));
   }
 
-  #expireIn(stage: Stage, now: number): number {
+  #expireIn(stage: Stage, now: number, sure: boolean): number {
     const { deadline: { option, reason, ms }, event } = stage.step;
     for (const entry of stage.entries) {
-      if (entry.dueAt > now) return entry.dueAt;
+      if (!sure || entry.dueAt > now) return entry.dueAt;
       const error = new TcpError(`The connection was not ready within ${ms} ms (${option})`, { code: "ETIMEDOUT" });
       this.#fail(entry, error, reason, event);
     }

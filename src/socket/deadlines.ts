@@ -78,7 +78,7 @@ export function judge(facts: ConnectionFacts, debts: Debts, limits: DeadlineLimi
   if (!facts.readEnded) {
     // Whose bytes we refuse is not late: its clocks stand still, as if everything had come now.
     const { refusingSince, frameBegunAt } = debts;
-    const heldUpMs = refusingSince === 0 ? 0 : now - refusingSince;
+    const heldUpMs = refusingSince === 0 ? 0 : Math.max(0, now - refusingSince);
     const heardAt = refusingSince === 0 ? Math.max(readAt, debts.readingSince) : now;
     wait(heardAt + limits.idleReadMs, "deadline:idle", () => {
       return `The peer sent no byte for ${limits.idleReadMs} ms (deadlines.idleReadMs)`;
@@ -140,7 +140,7 @@ export class DeadlineWatch implements Debts, FrameClock {
   constructor(owner: DeadlineOwner, limits: DeadlineLimits) {
     this.#owner = owner;
     this.#limits = limits;
-    this.#timer = new DeadlineTimer((now) => this.#look(now));
+    this.#timer = new DeadlineTimer((now, sure) => this.#look(now, sure));
     const next = judge(owner, this, limits, owner.openedAt);
     if (typeof next === "number") this.#timer.lookBy(next);
   }
@@ -189,9 +189,10 @@ export class DeadlineWatch implements Debts, FrameClock {
     this.#timer.clear();
   }
 
-  #look(now: number): number {
+  #look(now: number, sure: boolean): number {
     const verdict = judge(this.#owner, this, this.#limits, now);
     if (typeof verdict === "number") return verdict;
+    if (!sure) return now;
     this.#owner.destroy(new TcpError(verdict.message, { code: "ETIMEDOUT" }), verdict.reason);
     return Infinity;
   }

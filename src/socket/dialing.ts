@@ -1,6 +1,6 @@
 /** A socket that is being connected: the dial, its deadline, its signal, and whoever gives up first. */
 
-import { startBackgroundTimer, stopTimer, type Timer } from "../base/clock.ts";
+import { type DeadlineTimer, startDeadline } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { sendFirst } from "../transport/send_first.ts";
@@ -17,14 +17,14 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
   const timeoutMs = request.timeoutMs ?? connection.settings.connectMs;
   const option = request.timeoutMs === undefined ? "deadlines.connectMs" : "timeoutMs";
   const attempt = new AbortController();
-  let timer: Timer;
-  let handshakeTimer: Timer;
+  let timer: DeadlineTimer | undefined;
+  let handshakeTimer: DeadlineTimer | undefined;
 
   const fail = (error: Error, reason: CloseReason) => connection.destroy(error, reason);
   const onAbort = () => fail(signal!.reason, "destroyed"); // registered only if there is a signal
   const settle = () => {
-    stopTimer(timer);
-    stopTimer(handshakeTimer);
+    timer?.clear();
+    handshakeTimer?.clear();
     signal?.removeEventListener("abort", onAbort);
     connection.stopDialing = undefined;
   };
@@ -36,7 +36,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
   if (signal?.aborted) return void queueMicrotask(onAbort);
   signal?.addEventListener("abort", onAbort, { once: true });
   if (timeoutMs > 0) {
-    timer = startBackgroundTimer(() => {
+    timer = startDeadline(() => {
       const where = "path" in target ? target.path : `${target.host}:${target.port}`;
       fail(
         new TcpError(`Cannot connect to ${where}: no answer within ${timeoutMs} ms (${option})`, {
@@ -73,7 +73,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
     if (connection.receipt !== undefined) return;
     const { handshakeMs } = connection.settings;
     if (handshakeMs < Infinity) {
-      handshakeTimer = startBackgroundTimer(
+      handshakeTimer = startDeadline(
         () => fail(handshakeTimeout(handshakeMs), "deadline:handshake"),
         handshakeMs,
       );

@@ -5,6 +5,7 @@
  */
 
 import { DeadlineTimer } from "../base/deadline_timer.ts";
+import { load } from "../base/read_proof.ts";
 
 /** A connection as the watch sees it. */
 export abstract class Flushing {
@@ -27,27 +28,26 @@ export abstract class Flushing {
 
 let first: Flushing | undefined;
 const ended = new Set<Flushing>();
-let watched = 0;
 
-const timer = new DeadlineTimer((now) => Math.min(lookAtFlushes(now), lookAtEnds(now)));
+const timer = new DeadlineTimer((now, sure) => Math.min(lookAtFlushes(now, sure), lookAtEnds(now, sure)));
 
-function lookAtFlushes(now: number): number {
+function lookAtFlushes(now: number, sure: boolean): number {
   let next = Infinity;
   for (let it = first; it !== undefined;) {
     const one = it;
     it = it.after;
     const dueAt = one.progressAt + one.flushMs;
-    if (dueAt <= now) one.stalled();
+    if (sure && dueAt <= now) one.stalled();
     else if (dueAt < next) next = dueAt;
   }
   return next;
 }
 
-function lookAtEnds(now: number): number {
+function lookAtEnds(now: number, sure: boolean): number {
   let next = Infinity;
   for (const one of ended) {
     const dueAt = one.silentSince(now) + one.endMs;
-    if (dueAt <= now) one.forsaken();
+    if (sure && dueAt <= now) one.forsaken();
     else if (dueAt < next) next = dueAt;
   }
   return next;
@@ -55,14 +55,14 @@ function lookAtEnds(now: number): number {
 
 /** A connection opened: until it closes the timer may stay armed. */
 export function enterFlushWatch(): void {
-  watched++;
+  load.sockets++;
 }
 
 /** A connection closed; the last one takes the timer with it. */
 export function leaveFlushWatch(one: Flushing): void {
   flushEnded(one);
   ended.delete(one);
-  if (--watched === 0) timer.clear();
+  if (--load.sockets === 0) timer.clear();
 }
 
 /** Our side was ended: what is queued, FIN and the peer's own end may take their time, but not in silence. */

@@ -24,7 +24,7 @@ export class IdleTimer {
     this.#port = port;
     this.#onIdle = onIdle;
     this.timeoutMs = timeoutMs;
-    this.#timer = new DeadlineTimer((now) => this.#check(now));
+    this.#timer = new DeadlineTimer((now, sure) => this.#check(now, sure));
     this.#timer.lookBy(now() + timeoutMs);
   }
 
@@ -38,9 +38,9 @@ export class IdleTimer {
     this.#timer.clear();
   }
 
-  #check(now: number): number {
+  #check(now: number, sure: boolean): number {
     const dueAt = this.#port.movedAt + this.timeoutMs;
-    if (dueAt > now) return dueAt;
+    if (!sure || dueAt > now) return dueAt;
     this.fired = true;
     this.#onIdle();
     return Infinity;

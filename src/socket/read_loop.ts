@@ -4,6 +4,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { load } from "../base/read_proof.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /** What the loop does after a chunk was offered. */
@@ -181,6 +182,10 @@ export class ReadLoop {
           if (this.#transport === undefined) return;
           if (taken === "go") {
             behind = undefined;
+            if (load.gate !== undefined) {
+              await load.gate;
+              if (this.#transport !== transport) return;
+            }
             continue;
           }
           if (taken === "wait") {

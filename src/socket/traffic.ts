@@ -1,6 +1,7 @@
 /** The numbers that traffic moves on one connection, and the clocks that look at them. */
 
 import { now } from "../base/clock.ts";
+import { load } from "../base/read_proof.ts";
 import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { DeadlineLimits } from "./deadline_options.ts";
 import { type DeadlineOwner, DeadlineWatch, type FrameClock } from "./deadlines.ts";
@@ -88,6 +89,7 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
 
   /** Something came from the peer. */
   came(): void {
+    load.transfers++;
     this.readAt = Math.floor(now());
     if (this.idle?.fired === true) this.idle.rearm();
   }
@@ -119,6 +121,7 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   }
 
   wrote(): void {
+    load.transfers++;
     // A write that went through at once needs no second look at the clock.
     if (this.queue.length === 0 && this.idle === undefined && this.#deadlines === undefined) return;
     this.went();

@@ -1,7 +1,7 @@
 /** `upgradeTls`: a socket goes on with TLS, after a STARTTLS of some protocol. */
 
-import { startBackgroundTimer, stopTimer } from "../base/clock.ts";
 import { checkKeys, invalid } from "../base/check.ts";
+import { startDeadline } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import { ResumedTransport } from "../transport/resumed.ts";
 import { upgradeClientTls, upgradeServerTls } from "../tls/tls_choice.ts";
@@ -121,7 +121,7 @@ async function goOn(connection: Connection, below: Transport, secure: Secure): P
     reject(error ?? new TcpError("The socket was closed before it was secured", { code: "ERR_STREAM_DESTROYED" }));
   };
   const { handshakeMs } = connection.settings;
-  const timer = handshakeMs === Infinity ? undefined : startBackgroundTimer(() => {
+  const timer = handshakeMs === Infinity ? undefined : startDeadline(() => {
     connection.destroy(handshakeTimeout(handshakeMs), "deadline:handshake");
   }, handshakeMs);
   try {
@@ -139,7 +139,7 @@ async function goOn(connection: Connection, below: Transport, secure: Secure): P
     connection.destroy(error instanceof Error ? error : undefined, "tls");
     await ended;
   } finally {
-    stopTimer(timer);
+    timer?.clear();
   }
 }
 

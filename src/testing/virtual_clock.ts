@@ -61,6 +61,11 @@ export class VirtualClock implements Clock {
     return { stop: () => this.#forget(timer) };
   }
 
+  /** In memory all is read that can be when the others have had their turn, which they have between two timers. */
+  afterReads(callback: () => void): Timer {
+    return this.start(callback, 0, true);
+  }
+
   /** From now on time moves by {@link VirtualClock.runNext} and {@link VirtualClock.moveTo} only. */
   standStill(): void {
     if (this.#stoodAt !== undefined) return;

@@ -8,6 +8,7 @@
  */
 
 import { TcpError } from "../base/errors.ts";
+import { load } from "../base/read_proof.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /** Whoever secures or has secured the connection. */
@@ -125,11 +126,16 @@ export class TlsCarrier {
           process.nextTick(() => process.nextTick(() => this.#ended()));
           return;
         }
+        load.transfers++;
         this.#budget -= bytes;
         if (this.#budget < 0) return this.owner.failed(tooLargeError());
         // The TLS socket copies them before it comes back, so one buffer serves for all.
         this.#data?.(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
         this.#adapt(bytes);
+        if (load.gate !== undefined) {
+          await load.gate;
+          if (this.#closed) return;
+        }
       }
     } catch (error) {
       if (!this.#closed) this.owner.failed(error);

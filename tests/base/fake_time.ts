@@ -1,7 +1,9 @@
 /**
  * A clock that moves only when the test says so: `Date.now`, `performance.now`, `setTimeout` and `clearTimeout` are
- * replaced until it is disposed.
+ * replaced until it is disposed. What the library waits for besides, that everything which has come is read, is so at once.
  */
+
+import { useClock } from "../../src/base/clock.ts";
 
 interface FakeTimer {
   readonly dueAt: number;
@@ -31,6 +33,14 @@ export class FakeTime implements Disposable {
       return id;
     });
     this.#replace(globalThis, "clearTimeout", (id: number) => this.#timers.delete(id));
+    const [, restoreClock] = useClock(() => ({
+      now: () => performance.now(),
+      wallTime: () => Date.now(),
+      origin: performance.timeOrigin,
+      start: (callback, delayMs) => setTimeout(callback, delayMs),
+      afterReads: (callback) => setTimeout(callback, 0),
+    }));
+    this.#restore.push(restoreClock);
   }
 
   /** Timers that are armed. */

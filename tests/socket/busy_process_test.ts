@@ -1,0 +1,75 @@
+/** Whose bytes lie in the kernel while the process is busy is not late; whoever is silent still is. */
+
+import { assertEquals } from "@std/assert";
+import { createServer } from "../../mod.ts";
+import { connect } from "../../tcp.ts";
+import { burn, BusyLoop } from "../support/busy_loop.ts";
+
+// The kernel is asked once in 61 turns, which is later than the deadline.
+const TURN_MS = 2;
+const DEADLINE_MS = 80;
+const OLD_PEERS = 180;
+const NEWCOMERS = 20;
+
+Deno.test("200 honest peers of a busy process are cut by no deadline, and silent ones are", async () => {
+  await using app = createServer("tcp", { deadlines: { firstByteMs: DEADLINE_MS, idleMs: DEADLINE_MS } });
+  let unfinished = OLD_PEERS + NEWCOMERS + 2;
+  let busy = false;
+  app.onConnection((socket) => {
+    let chunks = 0;
+    socket.on("data", () => busy && ++chunks === 3 && unfinished--);
+    socket.on("error", () => {}); // told by the metrics
+    socket.on("close", () => chunks < 3 && unfinished--);
+  });
+  app.listen(0, "127.0.0.1");
+  const { port } = app.address()!; // listening
+
+  const peers: Deno.TcpConn[] = [];
+  const honest: Deno.TcpConn[] = [];
+  async function add(role: "honest" | "silent" | "falls silent"): Promise<void> {
+    const peer = await Deno.connect({ port, hostname: "127.0.0.1" });
+    peers.push(peer);
+    if (role === "silent") return;
+    await peer.write(new Uint8Array(1));
+    if (role === "honest") honest.push(peer);
+  }
+  let next = 0;
+  function talk(count: number): void {
+    for (let i = 0; i < Math.min(count, honest.length); i++) {
+      honest[next++ % honest.length]!.write(new Uint8Array(1)).catch(() => {/* it was cut: the metrics tell */});
+    }
+  }
+  const talking = setInterval(() => talk(OLD_PEERS), DEADLINE_MS / 5);
+  await Promise.all(Array.from({ length: OLD_PEERS }, () => add("honest")));
+  clearInterval(talking);
+
+  busy = true;
+  const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+  // The peers talk in the very turns that burn: none of them is silent for long, however slow the machine.
+  using _loop = new BusyLoop(TURN_MS, () => {
+    talk(50);
+    if (unfinished === 0) finish();
+  });
+  await Promise.all([
+    add("silent"),
+    add("falls silent"),
+    ...Array.from({ length: NEWCOMERS }, () => add("honest")),
+  ]);
+  await finished;
+
+  const { open, closed } = app.metrics();
+  for (const peer of peers) peer.close();
+  assertEquals(open, OLD_PEERS + NEWCOMERS);
+  assertEquals([closed["deadline:firstByte"], closed["deadline:idle"]], [1, 1]);
+});
+
+Deno.test("a connect that was answered while the process was busy succeeds", async () => {
+  await using app = createServer("tcp").onConnection((socket) => socket.resume()).listen(0, "127.0.0.1");
+  const { port } = app.address()!; // listening
+  const connecting = connect({ port, host: "127.0.0.1", timeoutMs: 20 });
+  burn(100);
+  await using standstill = await connecting;
+  using _loop = new BusyLoop(TURN_MS);
+  await using busy = await connect({ port, host: "127.0.0.1", timeoutMs: 20 });
+  assertEquals([standstill.readyState, busy.readyState], ["open", "open"]);
+});
