@@ -93,7 +93,7 @@ export class DeadlineTimer {
 
   /** What is due at that time, after so many more proofs that nothing has come. */
   #judge(at: number, proofsLeft: number): void {
-    const next = this.#check(at, proofsLeft === 0);
+    const next = this.#check(at, proofsLeft <= 0);
     if (next > at) {
       if (next < Infinity) this.lookBy(next);
     } else {

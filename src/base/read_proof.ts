@@ -76,6 +76,10 @@ export class ReadProof {
   #begin(): void {
     this.#rest = undefined;
     this.#running = true;
+    this.#turns.nextTurn(() => this.#run()); // with all who ask in this turn
+  }
+
+  #run(): void {
     [this.#served, this.#waiting] = [this.#waiting, this.#served];
     let turnsLeft = TURNS;
     let seen = load.transfers;

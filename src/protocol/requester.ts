@@ -85,7 +85,7 @@ export class Requester<In, Out = In> {
   readonly #abandoned = new Set<OpenRequest<Out>>();
   readonly #waiting = new Set<OpenRequest<Out>>();
   #inFlight = 0;
-  readonly #timer = new DeadlineTimer((at, sure = true) => this.#expire(at, sure));
+  readonly #timer = new DeadlineTimer((at, sure) => this.#expire(at, sure));
 
   /** The same as `createRequester`. */
   constructor(peer: MessagePeer<In, Out>, options: RequesterOptions<In, Out>) {

@@ -51,6 +51,7 @@ export class IdleTimer {
 export interface IdleOwner extends IdlePort {
   idle: IdleTimer | undefined;
   readonly receipt: unknown;
+  readonly writeFinished: boolean;
   readonly face: ConnectionFace;
   emit(event: string): void;
   destroy(error: Error, reason: CloseReason): void;
@@ -59,13 +60,18 @@ export interface IdleOwner extends IdlePort {
 /**
  * Arms the idle timer of a connection anew; 0 takes it away. Where it `destroys`, because the server's options set it,
  * a socket without a `timeout` listener ends with `ETIMEDOUT`.
+ *
+ * After our FIN nothing is told: most listeners write, which would be an error then, and `deadlines.endMs` has begun.
  */
 export function armIdleTimer(connection: IdleOwner, timeoutMs: number, destroys: boolean): void {
   connection.idle?.clear();
   connection.idle = undefined;
   if (timeoutMs === 0 || connection.receipt !== undefined) return;
   connection.idle = new IdleTimer(connection, timeoutMs, () => {
-    if (!destroys || connection.face.listenerCount("timeout") > 0) return connection.emit("timeout");
+    if (!destroys || connection.face.listenerCount("timeout") > 0) {
+      if (!connection.writeFinished) connection.emit("timeout");
+      return;
+    }
     const error = new TcpError(`No byte came or went for ${timeoutMs} ms (tcp.timeout)`, { code: "ETIMEDOUT" });
     connection.destroy(error, "deadline:idle");
   });

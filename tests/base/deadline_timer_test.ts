@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { DeadlineTimer } from "../../src/base/deadline_timer.ts";
+import { DeadlineTimer, startDeadline } from "../../src/base/deadline_timer.ts";
 import { FakeTime } from "./fake_time.ts";
 
 const HOUR_MS = 3_600_000;
@@ -168,7 +168,7 @@ Deno.test({
   permissions: { run: [Deno.execPath()], read: true },
   async fn() {
     const module = new URL("../../src/base/deadline_timer.ts", import.meta.url).href;
-    const program = `import { DeadlineTimer } from ${JSON.stringify(module)};
+    const program = `import { DeadlineTimer, startDeadline } from ${JSON.stringify(module)};
       new DeadlineTimer(() => Infinity).lookBy(performance.now() + 600_000);`;
     const command = new Deno.Command(Deno.execPath(), {
       args: ["eval", program],
@@ -203,4 +203,68 @@ unit("DeadlineTimer that comes late looks after one turn, even if that is late, 
   time.standStill(10_000);
   time.tick(0);
   assertEquals(found, [dueAt]);
+});
+
+unit("DeadlineTimer acts only when everything has been read that had come, as of the time when it looked", () => {
+  using time = new FakeTime();
+  const start = performance.now();
+  const asked: [now: number, sure: boolean][] = [];
+  const timer = new DeadlineTimer((now, sure) => {
+    asked.push([now - start, sure]);
+    return sure ? Infinity : now;
+  });
+  timer.lookBy(start + 50);
+  time.tick(60);
+  assertEquals([asked, timer.armed], [[[50, false], [50, true]], false]);
+});
+
+unit("DeadlineTimer lets off whom the reading has shown to be in time", () => {
+  using time = new FakeTime();
+  const start = performance.now();
+  let dueAt = start + 50;
+  const acted: number[] = [];
+  const timer = new DeadlineTimer((now, sure) => {
+    if (dueAt > now) return dueAt;
+    if (!sure) {
+      dueAt = Math.max(dueAt, start + 80); // what lies in the kernel is read now
+      return now;
+    }
+    acted.push(now - start);
+    return Infinity;
+  });
+  timer.lookBy(dueAt);
+  time.tick(200);
+  assertEquals(acted, [80]);
+});
+
+unit("DeadlineTimer.clear() ends the wait for what has come", () => {
+  using time = new FakeTime();
+  const dueAt = performance.now() + 50;
+  const timer = new DeadlineTimer((now, sure) => {
+    assert(!sure, "it was cleared");
+    setTimeout(() => timer.clear(), 0);
+    return now;
+  });
+  timer.lookBy(dueAt);
+  time.tick(100);
+  assertEquals(timer.armed, false);
+});
+
+unit("startDeadline() reads what has come three times over, because a handshake is several steps", () => {
+  using time = new FakeTime();
+  let expired = 0;
+  startDeadline(() => expired++, 50);
+  time.tick(49);
+  assertEquals([expired, time.armed], [0, 1]);
+  time.tick(1);
+  assertEquals([expired, time.armed, time.timers], [1, 1 + 3, 0]);
+});
+
+unit("startDeadline() can be cleared", () => {
+  using time = new FakeTime();
+  startDeadline(() => {
+    throw new Error("it was cleared");
+  }, 50).clear();
+  time.tick(1_000);
+  assertEquals(time.timers, 0);
 });

@@ -1,7 +1,7 @@
 /** Whose bytes lie in the kernel while the process is busy is not late; whoever is silent still is. */
 
 import { assertEquals } from "@std/assert";
-import { createServer } from "../../mod.ts";
+import { createServer, MessageProtocol, type TCPSocket } from "../../mod.ts";
 import { connect } from "../../tcp.ts";
 import { burn, BusyLoop } from "../support/busy_loop.ts";
 
@@ -72,4 +72,26 @@ Deno.test("a connect that was answered while the process was busy succeeds", asy
   using _loop = new BusyLoop(TURN_MS);
   await using busy = await connect({ port, host: "127.0.0.1", timeoutMs: 20 });
   assertEquals([standstill.readyState, busy.readyState], ["open", "open"]);
+});
+
+Deno.test("a peer that talks while the process is busy is neither missed by a heartbeat nor told of by timeout", async () => {
+  await using app = createServer("tcp");
+  const { promise: accepted, resolve } = Promise.withResolvers<TCPSocket>();
+  app.onConnection(resolve).listen(0, "127.0.0.1");
+  using peer = await Deno.connect({ port: app.address()!.port, hostname: "127.0.0.1" });
+  const socket = await accepted;
+  const protocol = new MessageProtocol<string>(socket).attach();
+  let messages = 0;
+  const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+  protocol.onMessage = () => ++messages === 400 && finish();
+  const told: string[] = [];
+  for (const event of ["timeout", "close"]) socket.on(event, () => told.push(event) && finish());
+  const frame = protocol.encode("I am here");
+  using _loop = new BusyLoop(TURN_MS, () => void peer.write(frame));
+  const heartbeat = protocol.startHeartbeat({ ping: () => "Are you there?", intervalMs: 20, misses: 1 });
+  socket.setTimeout(20);
+  await finished;
+  assertEquals([told, heartbeat.running], [[], true]);
+  socket.destroy();
+  await socket.closed;
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { createServer } from "../../mod.ts";
 import { connect } from "../../tcp.ts";
+import { createNetwork } from "../../src/testing/mod.ts";
 import { IdleTimer } from "../../src/socket/idle_timer.ts";
 import { FakeTime } from "../base/fake_time.ts";
 
@@ -198,4 +199,38 @@ Deno.test("a socket's idle timer is gone when the socket is closed", async () =>
   await socket.closed; // a timer that is left fails this test by the sanitizer
   socket.setTimeout(600_000);
   assertEquals(socket.timeout, 0);
+});
+
+Deno.test("timeout is not emitted behind our own FIN, where a listener that writes would fail", async () => {
+  await using network = createNetwork();
+  const told: string[] = [];
+  const app = createServer("tcp", { tcp: { allowHalfOpen: true } }).onConnection((socket) => socket.resume());
+  const socket = await network.connect(network.listen(app));
+  socket.on("timeout", () => {
+    told.push("timeout");
+    socket.write("still there?");
+  });
+  socket.on("error", (error) => told.push(error.message));
+  socket.setTimeout(1_000);
+  await network.advance(1_500);
+  assertEquals(told, ["timeout"]);
+  socket.end();
+  await network.advance(10_000);
+  assertEquals([told, socket.writableFinished, socket.destroyed], [["timeout"], true, false]);
+  socket.destroy();
+  await socket.closed;
+});
+
+Deno.test("timeout is emitted while our end waits for a peer that does not read", async () => {
+  await using network = createNetwork();
+  const app = createServer("tcp", { tcp: { allowHalfOpen: true } }).onConnection(() => {});
+  const socket = await network.connect(network.listen(app));
+  socket.write(new Uint8Array(8 * 1_024 * 1_024)); // more than a link takes
+  socket.end();
+  let told = 0;
+  socket.setTimeout(1_000, () => told++);
+  await network.advance(5_000);
+  assertEquals([told, socket.writableFinished], [1, false]);
+  socket.destroy();
+  await socket.closed;
 });
