@@ -173,7 +173,7 @@ alone("link().blackHole() loses everything and tells nobody, until a deadline do
   await using network = createNetwork();
   const accepted = Promise.withResolvers<TCPSocket>();
   const app = createServer("tcp", { deadlines: { idleReadMs: 60_000 } }).onConnection(accepted.resolve);
-  const client = await network.connect(network.listen(app));
+  const client = await network.connect(network.listen(app), { deadlines: { endMs: 0 } });
   const server = await accepted.promise;
   const chunks = chunksOf(server);
   network.link(client).blackHole();
