@@ -35,12 +35,17 @@ export function ownCallback(callback: WriteCallback): WriteCallback {
   return callback;
 }
 
+function isUsers(callback: WriteCallback): boolean {
+  return !ownCallbacks.has(callback);
+}
+
 /** Who hears of an error: everybody it concerns, the `error` listeners only, or nobody. */
 export type Audience = "all" | "listeners" | "nobody";
 
 /**
  * Everything but `close`. An error goes to the promise, stream or callback that waits for it (for a client `closed`, too,
- * where it was handed out); to the `error` listeners, those of protocols and of the socket, if there are any; else, if nobody was told, to the server, or for a client to nobody: then it is uncaught, as in Node.
+ * where it was handed out); to the `error` listeners, those of protocols and of the socket, if there are any; else, if
+ * nobody was told, to the server, or for a client to nobody: then it is uncaught, as in Node.
  */
 export function announceEnd(
   connection: EndedConnection,
@@ -52,7 +57,7 @@ export function announceEnd(
   const { companions, consumer, connectFailed, face, host, queue, writerFailed } = connection;
   let told = audience !== "all" || connectFailed !== undefined ||
     (connection.awaited && host === undefined) ||
-    [...queue.waiting, ...endCallbacks].some((callback) => !ownCallbacks.has(callback));
+    (queue.hasCallbacks && queue.waiting.some(isUsers)) || endCallbacks.some(isUsers);
   companions?.writesOver();
   const settleCallbacks = () => {
     const cause = error ?? destroyedError("write");
@@ -68,7 +73,7 @@ export function announceEnd(
   if (error !== undefined && audience !== "nobody") {
     if (companions?.failed(error) === true) told = true;
     if (face.listenerCount("error") > 0 && tellListeners(connection, error)) told = true;
-    else if (!told && host !== undefined) host.connectionFailed(error, face);
+    if (!told && host !== undefined) host.connectionFailed(error, face);
     else if (!told) throwLater(error);
   }
   if (writeInFlight) settleCallbacks();

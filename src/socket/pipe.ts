@@ -59,7 +59,7 @@ export class Pipe implements Companion {
     this.#source = source;
     this.target = target;
     this.#to = to;
-    this.#ends = ends;
+    this.#ends = ends && Reflect.get(target, "_isStdio") !== true; // as in Node the program's own output stays open
     this.#unpipe = unpipe;
     if (to !== undefined) (to.companions ??= new Companions()).add(this);
     else {

@@ -2,8 +2,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import {
+  answerRequests,
   connect,
   ConnectionPool,
+  createRequester,
   createServer,
   framed,
   Heartbeat,
@@ -24,7 +26,9 @@ import {
   netstrings,
   struct,
 } from "@verb/tcp/framing";
-import { CodecLawError, verifyCodec } from "@verb/tcp/testing";
+import { Rooms } from "@verb/tcp/rooms";
+import { createPool, reconnect } from "@verb/tcp/tcp";
+import { CodecLawError, createNetwork, verifyCodec } from "@verb/tcp/testing";
 import { PROJECT } from "../tools/project.ts";
 
 /** What a caller without a type checker can pass anywhere. */
@@ -442,6 +446,18 @@ const CALLS: [what: string, run: (value: Wrong) => unknown][] = [
   ["ConnectionPool.add", (value) => new ConnectionPool(1).addConnection(value)],
   ["new Heartbeat", (value) => new Heartbeat(value)],
   ["the options of Heartbeat", (value) => new Heartbeat({ ping() {}, lost() {} }, value)],
+  ["createPool", (value) => createPool(value).close()],
+  ["the bound of createPool", (max) => createPool({ port: 1, max }).close()],
+  ["reconnect", (value) => reconnect(value)],
+  ["the backoff of reconnect", (value) => reconnect({ port: 1, backoff: value })],
+  ["the targets of reconnect", (targets) => reconnect({ targets })],
+  ["createRequester", (value) => createRequester(value, { ordered: true })],
+  ["the options of createRequester", (value) => createRequester(framed(quiet(), lines()), value)],
+  ["answerRequests", (value) => answerRequests(value, () => "")],
+  ["the handler of answerRequests", (value) => answerRequests(framed(quiet(), lines()), value)],
+  ["createNetwork", async (value) => await createNetwork(value).close()],
+  ["new Rooms", (value) => new Rooms(value)],
+  ["the codec of Rooms", (value) => new Rooms({ codec: value })],
   ["lengthPrefixed", lengthPrefixed],
   ["lines", lines],
   ["ndjson", ndjson],

@@ -3,6 +3,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { once } from "node:events";
 import fs from "node:fs";
+import process from "node:process";
 import { Readable, Writable } from "node:stream";
 import { TCPSocket } from "../../mod.ts";
 import { acceptedFromNode, clientOfNode, freePort, type NodePeered } from "../support/node_peers.ts";
@@ -270,3 +271,12 @@ for (const [source, open] of SOURCES) {
     assertEquals([from.socket.isPaused(), await rest(from.socket)], [true, 5]);
   });
 }
+
+Deno.test("a pipe into the program's own output does not end it", async () => {
+  await using from = await clientOfNode();
+  const unpiped = unpipes(process.stdout, from.socket);
+  from.socket.pipe(process.stdout);
+  from.peer.end();
+  await unpiped.first;
+  assertEquals(process.stdout.writableEnded, false);
+});
