@@ -59,6 +59,11 @@ const ways: Record<string, (app: TcpServer) => Promise<unknown>> = {
   "await using": async (app) => {
     await using _ = app;
   },
+  "a signal": async (app) => {
+    const closed = app.closeOnSignals({ signals: ["SIGUSR2"] });
+    Deno.kill(Deno.pid, "SIGUSR2");
+    await closed;
+  },
 };
 
 for (const [kind, options] of Object.entries(kinds)) {

@@ -50,6 +50,24 @@ for (const kind of KINDS) {
     }
   });
 
+  Deno.test(`${kind.name}: neither does a signal, nor await using`, async () => {
+    for (const way of ["signal", "await using"]) {
+      await using pair = await openPair(kind);
+      const { app, inside, client } = pair;
+      client.resume();
+      client.end(LARGE);
+      inside.end("bye");
+      await once(inside, "finish");
+      if (way === "await using") await app[Symbol.asyncDispose]();
+      else {
+        const closed = app.closeOnSignals({ signals: ["SIGUSR2"], drainMs: 60_000 });
+        Deno.kill(Deno.pid, "SIGUSR2");
+        assertEquals((await closed).forced, 0);
+      }
+      assertEquals((await inside.closed).reason, "local");
+    }
+  });
+
   Deno.test(`${kind.name}: close() does not wait for what comes after it and nobody reads`, async () => {
     await using pair = await openPair(kind);
     const { app, client } = pair;
