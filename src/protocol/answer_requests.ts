@@ -99,10 +99,15 @@ class Answerer<In, Out> implements MessageTaker<Out> {
     this.#ordered = ordered;
     this.#maxInFlight = maxInFlight;
     socket.on("close", () => {
-      this.#slots = new Fifo();
-      this.#unordered = 0;
+      if (connectionOf(socket).receipt === undefined) return; // it is connecting again, and has begun afresh
+      this.beginAfresh();
       exchange.release();
     });
+  }
+
+  beginAfresh(): void {
+    this.#slots = new Fifo();
+    this.#unordered = 0;
   }
 
   takes(message: Out): boolean {

@@ -6,6 +6,7 @@ import { BAD_MESSAGES_A_TURN, nextTurn } from "../framing/bad_messages.ts";
 import type { Codec, FrameDecoder } from "../framing/codec.ts";
 import { type Companion, Companions } from "../socket/companions.ts";
 import type { Connection } from "../socket/connection.ts";
+import type { CloseReceipt } from "../telemetry/close_receipt.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import { claimedError } from "../socket/endings.ts";
 import { TCPSocket } from "../socket/tcp_socket.ts";
@@ -25,6 +26,8 @@ export interface MessageTaker<Out> {
   takes(message: Out): boolean;
   /** Whether the bad message was its. */
   takesError(error: MessageError): boolean;
+  /** The socket connects again; the receipt is that of the connection before. */
+  beginAfresh(former: CloseReceipt): void;
 }
 
 // Whose messages go where: two that read the same socket would each take all of them.
@@ -37,7 +40,6 @@ export class FrameExchange<In, Out> implements Companion {
   /** It takes requests, which are all that is left. */
   answerer: MessageTaker<Out> | undefined;
   readonly #socket: TCPSocket;
-  readonly #connection: Connection;
   readonly #codec: Codec<In, Out>;
   readonly #receiver: FrameReceiver<Out>;
   // What the receiver's `onError` is as long as nobody hears errors.
@@ -65,6 +67,10 @@ export class FrameExchange<In, Out> implements Companion {
   // It is one of these two that has paused the socket.
   #stopped = false;
   #bad = 0;
+  readonly #closed = () => {
+    // It may be the close of the connection before this one.
+    if (this.#connection.receipt !== undefined) this.#stopHeartbeat();
+  };
 
   constructor(
     socket: TCPSocket,
@@ -75,11 +81,15 @@ export class FrameExchange<In, Out> implements Companion {
   ) {
     if (!(socket instanceof TCPSocket)) throw invalid("socket", "a TCPSocket of this package", socket);
     this.#socket = socket;
-    this.#connection = connectionOf(socket);
     this.#codec = codec;
     this.#receiver = receiver;
     this.#unheard = unheard;
     if (head !== undefined) this.#push(head);
+  }
+
+  /** The socket's own may change: a client connects again. */
+  get #connection(): Connection {
+    return connectionOf(this.#socket);
   }
 
   get bufferedBytes(): number {
@@ -104,7 +114,7 @@ export class FrameExchange<In, Out> implements Companion {
     return this.#connection.write(frame);
   }
 
-  /** The receiver is told from now on if the connection fails. */
+  /** The receiver is told from now on if the connection fails, and begins afresh when the socket connects again. */
   hear(): void {
     (this.#connection.companions ??= new Companions()).add(this);
   }
@@ -141,10 +151,34 @@ export class FrameExchange<In, Out> implements Companion {
     const started = new MessageHeartbeat(this.#connection, (message: In) => this.send(message), options);
     const { heartbeat } = started;
     if (this.#connection.receipt !== undefined) return heartbeat;
-    if (this.#heartbeat === undefined) this.#socket.once("close", () => this.#heartbeat?.heartbeat.stop());
-    else this.#heartbeat.heartbeat.stop();
+    this.#stopHeartbeat();
     this.#heartbeat = started;
+    this.#socket.on("close", this.#closed);
+    this.hear();
     return heartbeat.start();
+  }
+
+  #stopHeartbeat(): void {
+    this.#heartbeat?.heartbeat.stop();
+    this.#socket.off("close", this.#closed);
+  }
+
+  beginAfresh(former: CloseReceipt): boolean {
+    const paused = this.#paused || this.#stopped;
+    this.#stopHeartbeat();
+    this.#heartbeat = this.#decoder = undefined;
+    this.#paused =
+      this.#detached =
+      this.#ended =
+      this.#endTold =
+      this.#failed =
+        false;
+    this.#resting = this.#full = this.#stopped = false;
+    this.#bad = 0;
+    this.hear();
+    this.requester?.beginAfresh(former);
+    this.answerer?.beginAfresh(former);
+    return paused;
   }
 
   handleData(data: Uint8Array): void {
@@ -153,6 +187,7 @@ export class FrameExchange<In, Out> implements Companion {
   }
 
   pause(): void {
+    this.hear();
     this.#paused = true;
     this.#socket.pause();
   }
@@ -198,7 +233,7 @@ export class FrameExchange<In, Out> implements Companion {
     this.detach();
     this.#connection.companions?.remove(this); // whoever goes on hears of failures
     this.#detached = false; // there is nothing left to keep, and whoever feeds by hand may go on
-    this.#heartbeat?.heartbeat.stop(); // its pings are words of this codec
+    this.#stopHeartbeat(); // its pings are words of this codec
     const decoder = this.#decoder;
     if (decoder === undefined) return new Uint8Array(0);
     this.#decoder = undefined;
@@ -238,6 +273,7 @@ export class FrameExchange<In, Out> implements Companion {
   /** Hands over every message that is whole. Called from within a handler it does nothing: the loop outside goes on. */
   #deliver(): void {
     if (this.#decoding) return;
+    const connection = this.#connection;
     this.#decoding = true;
     this.#completed = false;
     let owedBytes = 0;
@@ -256,7 +292,7 @@ export class FrameExchange<In, Out> implements Companion {
     } finally {
       this.#decoding = false;
       // Where a handler threw or paused, what is left is ours to decode, and the peer owes nothing.
-      if (this.#connection.state !== "closed") this.#connection.frameClock?.decoded(owedBytes, this.#completed);
+      if (connection.state !== "closed") connection.frameClock?.decoded(owedBytes, this.#completed);
     }
   }
 
@@ -297,9 +333,11 @@ export class FrameExchange<In, Out> implements Companion {
 
   /** Lets others have their turn; the peer waits meanwhile. */
   #rest(): void {
+    const connection = this.#connection;
     this.#resting = true;
     this.#stopFlow();
     nextTurn(() => {
+      if (this.#connection !== connection) return; // there is nothing left to go on with
       this.#resting = false;
       this.#goOn();
     });
@@ -348,12 +386,13 @@ export class FrameExchange<In, Out> implements Companion {
 
   /** The message was accepted: a drain waits until it is dealt with. */
   async #follow(work: unknown): Promise<void> {
-    const counts = this.#connection.workBegun();
+    const connection = this.#connection;
+    const counts = connection.workBegun();
     try {
       await work;
     } catch (error) {
-      this.#connection.handlerThrew(error);
+      connection.handlerThrew(error);
     }
-    if (counts) this.#connection.workDone();
+    if (counts) connection.workDone();
   }
 }

@@ -9,6 +9,7 @@ import type { Connection } from "../socket/connection.ts";
 import { canWrite } from "../socket/lifecycle.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
+import type { CloseReceipt } from "../telemetry/close_receipt.ts";
 import type { FrameExchange } from "./frame_exchange.ts";
 import { exchangeOf, type MessagePeer } from "./message_peer.ts";
 import { OpenRequest } from "./open_request.ts";
@@ -97,10 +98,22 @@ export class Requester<In, Out = In> {
     this.#exchange.requester = {
       takes: (message) => this.#takes(message),
       takesError: (error) => this.#takesError(error),
+      beginAfresh: (former) => {
+        this.#over(former);
+        this.#keep();
+      },
     };
     this.socket.on("drain", () => this.#pump());
-    this.socket.on("close", () => this.#closed());
-    this.#connection.awaited = true; // a client's error is told to the requests
+    this.socket.on("close", () => {
+      const { receipt } = this.#connection;
+      if (receipt !== undefined) this.#over(receipt); // else it is connecting again, and has been told of
+    });
+    this.#keep();
+  }
+
+  /** A client's error is told to the requests. */
+  #keep(): void {
+    this.#connection.awaited = true;
   }
 
   /** Requests that are sent and not answered; those that were given up while answers come in order, too. */
@@ -284,7 +297,7 @@ export class Requester<In, Out = In> {
   }
 
   /** The connection is over: everybody is told. A later connection of the same socket begins with nothing. */
-  #closed(): void {
+  #over(receipt: CloseReceipt): void {
     const byOrder = this.#options.idOf === undefined;
     const open = byOrder ? [...this.#places, ...this.#waiting] : [...this.#ids.values()];
     this.#timer.clear();
@@ -296,7 +309,7 @@ export class Requester<In, Out = In> {
     for (const request of open) {
       if (request.abandoned) continue;
       request.forget?.();
-      request.reject(unanswered(request.sent, this.#connection.receipt));
+      request.reject(unanswered(request.sent, receipt));
     }
   }
 

@@ -1,5 +1,7 @@
 /** Parts of the library that go with a connection and hear of it by other ways than its listeners, which are the user's. */
 
+import type { CloseReceipt } from "../telemetry/close_receipt.ts";
+
 /** One of them. */
 export interface Companion {
   /** The write queue is empty again; follows `drain`. */
@@ -8,6 +10,11 @@ export interface Companion {
   writesOver?(): void;
   /** The connection has failed. Gives true if that told somebody of the user's. */
   failed?(error: Error): boolean;
+  /**
+   * The socket connects again, and nothing of the connection before is left, whose receipt that is. Gives true if it was it
+   * that had paused the socket.
+   */
+  beginAfresh?(former: CloseReceipt): boolean;
 }
 
 /** Those of one connection. */
@@ -36,5 +43,12 @@ export class Companions {
     let told = false;
     for (const companion of this.#all) told = companion.failed?.(error) === true || told;
     return told;
+  }
+
+  /** Whether it was one of them that had paused the socket. */
+  beginAfresh(former: CloseReceipt): boolean {
+    let paused = false;
+    for (const companion of this.#all) paused = companion.beginAfresh?.(former) === true || paused;
+    return paused;
   }
 }

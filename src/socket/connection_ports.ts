@@ -9,6 +9,7 @@ export interface ConnectionFace {
   /** Calls the listeners; what they throw comes through. */
   emit(event: string, ...args: unknown[]): boolean;
   listenerCount(event: string): number;
+  off(event: string, listener: () => void): unknown;
 }
 
 /** Whoever reads: the event face, iteration, the readable stream or a pipe. */

@@ -11,8 +11,28 @@ import type { ConnectRequest } from "./connect_target.ts";
 import type { Connection } from "./connection.ts";
 import { handshakeTimeout } from "./endings.ts";
 
-/** Connects; success and failure come as the socket's events. */
-export function startDialing(connection: Connection, request: ConnectRequest): void {
+/** Throws if the socket may not connect now: it does so once it has no connection, or none any more. */
+export function checkCanConnect({ host, receipt, state, stopDialing }: Connection): void {
+  if (host !== undefined) {
+    throw new TcpError("Cannot connect: a server's socket is its peer's connection; make a TCPSocket of your own", {
+      code: "EOPNOTSUPP",
+      syscall: "connect",
+    });
+  }
+  if (receipt !== undefined || (stopDialing === undefined && (state === "idle" || state === "connectingEnding"))) {
+    return;
+  }
+  throw new TcpError(`Cannot connect: the socket is ${stopDialing === undefined ? "open" : "connecting"}`, {
+    code: "EISCONN",
+    syscall: "connect",
+  });
+}
+
+/**
+ * Connects; success and failure come as the socket's events. `onConnect` is a listener of this attempt: it goes if there
+ * is no connection.
+ */
+export function startDialing(connection: Connection, request: ConnectRequest, onConnect?: () => void): void {
   const { target, signal, tls, dial, proxyHeader } = request;
   const timeoutMs = request.timeoutMs ?? connection.settings.connectMs;
   const option = request.timeoutMs === undefined ? "deadlines.connectMs" : "timeoutMs";
@@ -31,6 +51,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
   connection.stopDialing = () => {
     settle();
     attempt.abort();
+    if (onConnect !== undefined && connection.transport === undefined) connection.face.off("connect", onConnect);
   };
   connection.dial();
   if (signal?.aborted) return void queueMicrotask(onAbort);
@@ -60,10 +81,7 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
     connection.emit("connect");
     connection.emit("ready");
     connection.startReading();
-  }, (error) => {
-    settle();
-    fail(systemError(error, { syscall: "connect" }), "refused");
-  });
+  }, (error) => fail(systemError(error, { syscall: "connect" }), "refused"));
 
   // Never rejects: what fails ends the connection.
   async function secure(transport: Transport, engine: ClientTls): Promise<void> {
@@ -86,7 +104,6 @@ export function startDialing(connection: Connection, request: ConnectRequest): v
       connection.emit("secureConnect");
       connection.startReading();
     } catch (error) {
-      settle();
       fail(asError(error), "tls");
     }
   }

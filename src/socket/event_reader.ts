@@ -15,8 +15,11 @@ export class EventReader implements ReadConsumer, ByteHolder {
   #flowing = false;
   // The last pipe was taken off, and nobody has read since.
   #unpiped = false;
+  #encoding: BufferEncoding | undefined;
   #decoder: StringDecoder | undefined;
   #pipes: Pipe[] | undefined;
+  // Those that the end of a client's connection has cut off before its peer had ended.
+  #cut: Pipe[] | undefined;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -76,6 +79,7 @@ export class EventReader implements ReadConsumer, ByteHolder {
 
   setEncoding(encoding: BufferEncoding): void {
     if (this.#decoder === undefined) (this.#connection.holders ??= []).push(this);
+    this.#encoding = encoding;
     this.#decoder = new StringDecoder(encoding);
     this.#lendOrGive();
   }
@@ -90,6 +94,7 @@ export class EventReader implements ReadConsumer, ByteHolder {
     const [gone, kept] = [[] as Pipe[], [] as Pipe[]];
     for (const pipe of this.#pipes ?? []) (target === undefined || pipe.target === target ? gone : kept).push(pipe);
     this.#pipes = kept.length > 0 ? kept : undefined;
+    this.#cut = this.#cut?.filter((pipe) => target !== undefined && pipe.target !== target);
     for (const pipe of gone) pipe.detach();
     this.stopIfUnheard();
     this.#unpiped ||= gone.length > 0 && !this.#flowing;
@@ -118,9 +123,27 @@ export class EventReader implements ReadConsumer, ByteHolder {
   }
 
   closed(): boolean {
-    for (const pipe of this.#pipes ?? []) pipe.detach();
+    const pipes = this.#pipes;
+    if (pipes === undefined) return false;
     this.#pipes = undefined;
+    if (this.#connection.host === undefined && !this.#connection.readEnded) this.#cut = pipes;
+    for (const pipe of pipes) pipe.detach();
     return false;
+  }
+
+  /**
+   * The reader of the socket's next connection: whoever listens goes on to, nothing of what came before is left. A pause
+   * holds unless it was `lifted`.
+   */
+  renew(connection: Connection, lifted: boolean): EventReader {
+    this.closed(); // it may be told later only
+    const next = new EventReader(connection);
+    if (this.paused && !lifted) next.pause();
+    if (this.#encoding !== undefined) next.setEncoding(this.#encoding);
+    const flows = this.#flowing && this.#cut === undefined;
+    if (flows || connection.face.listenerCount("data") > 0) next.start();
+    for (const pipe of this.#cut ?? []) if (pipe.canGoOn) next.addPipe(pipe.from(connection));
+    return next;
   }
 
   #emit(chunk: Buffer): void {

@@ -50,6 +50,9 @@ export class IdleTimer {
 /** The connection that a timer belongs to. */
 export interface IdleOwner extends IdlePort {
   idle: IdleTimer | undefined;
+  /** What was set, 0 for none, and whether it ends a socket on which nobody hears of it. */
+  timeoutMs: number;
+  timeoutDestroys: boolean;
   readonly receipt: unknown;
   readonly writeFinished: boolean;
   readonly face: ConnectionFace;
@@ -59,13 +62,16 @@ export interface IdleOwner extends IdlePort {
 
 /**
  * Arms the idle timer of a connection anew; 0 takes it away. Where it `destroys`, because the server's options set it,
- * a socket without a `timeout` listener ends with `ETIMEDOUT`.
+ * a socket without a `timeout` listener ends with `ETIMEDOUT`. On a connection that is over it is only remembered, for the
+ * next one.
  *
  * After our FIN nothing is told: most listeners write, which would be an error then, and `deadlines.endMs` has begun.
  */
 export function armIdleTimer(connection: IdleOwner, timeoutMs: number, destroys: boolean): void {
   connection.idle?.clear();
   connection.idle = undefined;
+  connection.timeoutMs = timeoutMs;
+  connection.timeoutDestroys = destroys;
   if (timeoutMs === 0 || connection.receipt !== undefined) return;
   connection.idle = new IdleTimer(connection, timeoutMs, () => {
     if (!destroys || connection.face.listenerCount("timeout") > 0) {

@@ -7,6 +7,7 @@ import { ownCallback } from "./announce_end.ts";
 import { type Companion, Companions } from "./companions.ts";
 import type { Connection } from "./connection.ts";
 import type { Taken } from "./read_loop.ts";
+import { connectionOf, SocketFacts } from "./socket_facts.ts";
 
 /** What a socket can be piped into: another socket, or any writable of node:stream. */
 export interface PipeTarget {
@@ -16,6 +17,8 @@ export interface PipeTarget {
   end(): unknown;
   /** Whether it is closed, as sockets and writables of node:stream say. */
   readonly destroyed?: boolean;
+  /** Whether it was ended. */
+  readonly writableEnded?: boolean;
   /** Adds a listener. */
   // deno-lint-ignore no-explicit-any -- any emitter's listeners
   on(event: string | symbol, listener: (...args: any[]) => void): unknown;
@@ -55,12 +58,12 @@ export class Pipe implements Companion {
     this.#giveBack();
   });
 
-  constructor(source: Connection, target: PipeTarget, to: Connection | undefined, ends: boolean, unpipe: () => void) {
+  constructor(source: Connection, target: PipeTarget, ends: boolean, unpipe: () => void) {
     this.#source = source;
     this.target = target;
-    this.#to = to;
     this.#ends = ends && Reflect.get(target, "_isStdio") !== true; // as in Node the program's own output stays open
     this.#unpipe = unpipe;
+    const to = this.#to = target instanceof SocketFacts ? connectionOf(target) : undefined;
     if (to !== undefined) (to.companions ??= new Companions()).add(this);
     else {
       target.on("drain", this.#drained);
@@ -68,6 +71,17 @@ export class Pipe implements Companion {
     }
     target.emit("pipe", source.face);
     if (target.destroyed === true) queueMicrotask(unpipe); // nobody will say so
+  }
+
+  /** Whether its target still takes bytes. A socket that was piped into itself has ended with its own connection. */
+  get canGoOn(): boolean {
+    const { target } = this;
+    return target.destroyed !== true && target.writableEnded !== true && !Object.is(target, this.#source.face);
+  }
+
+  /** The same pipe from the next connection of its source. */
+  from(source: Connection): Pipe {
+    return new Pipe(source, this.target, this.#ends, this.#unpipe);
   }
 
   /** Whether chunks can be lent to it. */

@@ -18,23 +18,37 @@ import { SocketEmitter } from "./socket_emitter.ts";
 
 let ids = 0;
 
-/** For the layers above: the engine behind a socket. */
+/** For the layers above: the engine behind a socket. A client that connects again has a fresh one. */
 export let connectionOf: (socket: SocketFacts) => Connection;
+
+/** For `connect` on a socket whose connection is over: a fresh engine, with the settings of the one before. */
+export let renewConnection: (socket: SocketFacts) => Connection;
 
 /** The readable properties of a `TCPSocket`. */
 export abstract class SocketFacts extends SocketEmitter {
-  /** Number of this socket, unique in the process. */
-  readonly id: number = ++ids;
-  readonly #connection: Connection;
+  #id = ++ids;
+  #connection: Connection;
 
   static {
     connectionOf = (socket) => socket.#connection;
+    renewConnection = (socket) => {
+      const { settings, allowHalfOpen } = socket.#connection;
+      socket.#id = ++ids;
+      socket.#connection = new Connection(socket, settings, undefined);
+      socket.#connection.allowHalfOpen = allowHalfOpen;
+      return socket.#connection;
+    };
   }
 
   /** For `TCPSocket`. */
   constructor(settings: SocketSettings, host: SocketHost | undefined) {
     super(host !== undefined);
     this.#connection = new Connection(this, settings, host);
+  }
+
+  /** Number of this connection, unique in the process. A client that connects again gets another. */
+  get id(): number {
+    return this.#id;
   }
 
   /** Our end of the connection; empty while there is none. */
@@ -122,9 +136,9 @@ export abstract class SocketFacts extends SocketEmitter {
     return readyStateOf(this.#connection.state);
   }
 
-  /** Milliseconds of `setTimeout` or `tcp.timeout`; 0 is off. */
+  /** Milliseconds of `setTimeout` or `tcp.timeout`; 0 is off, and there is none on a socket that is closed. */
   get timeout(): number {
-    return this.#connection.idle?.timeoutMs ?? 0;
+    return this.destroyed ? 0 : this.#connection.timeoutMs;
   }
 
   /** Bytes written that the kernel has not taken yet. */

@@ -5,7 +5,6 @@ import { EventEmitter } from "node:events";
 // Without this module the rejections of async listeners are swallowed by the runtime's events.
 import "node:process";
 import { checkFunction, checkKeys, checkMs } from "../base/check.ts";
-import { TcpError } from "../base/errors.ts";
 import { checkClientTlsOptions, type ClientTlsOptions } from "../tls/tls_options.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CloseReceipt } from "../telemetry/close_receipt.ts";
@@ -13,14 +12,14 @@ import { tell } from "../telemetry/telemetry.ts";
 import { ownCallback } from "./announce_end.ts";
 import { type ConnectOptions, readConnectArguments } from "./connect_target.ts";
 import type { SocketHost } from "./connection_ports.ts";
-import { startDialing } from "./dialing.ts";
+import { checkCanConnect, startDialing } from "./dialing.ts";
 import { drained } from "./drained.ts";
 import { EventReader } from "./event_reader.ts";
 import { armIdleTimer } from "./idle_timer.ts";
 import { SocketIteration } from "./iteration.ts";
 import { checkTarget, Pipe, type PipeTarget } from "./pipe.ts";
 import { resolveSocketSettings, SOCKET_OPTION_KEYS, type SocketSettings, type TCPSocketOptions } from "./settings.ts";
-import { connectionOf, SocketFacts } from "./socket_facts.ts";
+import { connectionOf, renewConnection, SocketFacts } from "./socket_facts.ts";
 import { startUpgrade, type UpgradeOptions, type UpgradeState } from "./upgrade.ts";
 import { makeReadable, makeWritable } from "./socket_streams.ts";
 import { retune } from "./tuning.ts";
@@ -94,8 +93,15 @@ export class TCPSocket<State = unknown> extends SocketFacts {
 
   /**
    * Connects. `connect`, then `ready` are emitted, or `error` (`ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, ...) and
-   * `close`. What is written meanwhile goes out then. `host` is `"localhost"` where left out; the listener is added
-   * for `connect`. With TLS `secureConnect` follows `ready`; what is written goes out then. Wrong arguments throw, and so does a socket that was connected before.
+   * `close`. What is written meanwhile goes out then. `host` is `"localhost"` where left out; the listener is called at
+   * the `connect` of this attempt. With TLS `secureConnect` follows `ready`; what is written goes out then.
+   *
+   * A socket whose connection is over connects again, as often as you like, with the listeners and settings it has:
+   * `socket.on("close", () => setTimeout(() => socket.connect(3000), 100))`. The connection is a fresh one: a new `id`,
+   * counters from zero, nothing left in decoders, heartbeats that have to be started. `closed`, `readable`, `writable`
+   * and iterators belong to the connection at which they were taken. `reconnect()` does it with back-off.
+   *
+   * Wrong arguments throw, and so does a socket that is open or connecting (`EISCONN`) or is a server's (`EOPNOTSUPP`).
    */
   connect(port: number, host?: string, listener?: () => void): this;
   /** To that port of localhost. */
@@ -105,20 +111,16 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   /** To a unix socket. */
   connect(path: string, listener?: () => void): this;
   connect(...args: unknown[]): this {
-    const { settings, state, stopDialing } = connectionOf(this);
     const { request, callback } = readConnectArguments(args, {
       tls: this.#tls,
-      deadline: settings.handshakeMs < Infinity,
+      deadline: connectionOf(this).settings.handshakeMs < Infinity,
     });
-    if (stopDialing !== undefined || (state !== "idle" && state !== "connectingEnding")) {
-      throw new TcpError("Cannot connect: a socket connects once; make a new one", {
-        code: "EISCONN",
-        syscall: "connect",
-      });
-    }
+    checkCanConnect(connectionOf(this));
+    const { receipt } = connectionOf(this);
+    if (receipt !== undefined) this.#renew(receipt);
     if (callback !== undefined) this.once("connect", callback);
-    if ("host" in request.target) this.#host = request.target.host;
-    startDialing(connectionOf(this), request);
+    this.#host = "host" in request.target ? request.target.host : undefined;
+    startDialing(connectionOf(this), request, callback);
     return this;
   }
 
@@ -203,7 +205,8 @@ export class TCPSocket<State = unknown> extends SocketFacts {
 
   /** `end()`, then `destroy()` as soon as everything is written. */
   destroySoon(): void {
-    connectionOf(this).end(ownCallback(() => connectionOf(this).destroy()));
+    const connection = connectionOf(this);
+    connection.end(ownCallback(() => connection.destroy()));
   }
 
   /**
@@ -263,10 +266,9 @@ export class TCPSocket<State = unknown> extends SocketFacts {
    */
   pipe<Target extends PipeTarget>(target: Target, options?: { end?: boolean }): Target {
     checkTarget(target);
-    const to = target instanceof TCPSocket ? connectionOf(target) : undefined;
     const ends = options?.end !== false;
     this.#events.claim(); // before the target hears of us, because it may throw
-    this.#events.addPipe(new Pipe(connectionOf(this), target, to, ends, () => this.unpipe(target)));
+    this.#events.addPipe(new Pipe(connectionOf(this), target, ends, () => this.unpipe(target)));
     return target;
   }
 
@@ -303,7 +305,10 @@ export class TCPSocket<State = unknown> extends SocketFacts {
 
   // ---- settings ----
 
-  /** Emits `timeout` after that much silence in both directions, and again after the next; `0` switches it off. */
+  /**
+   * Emits `timeout` after that much silence in both directions, and again after the next; `0` switches it off. Holds for
+   * the connections to come, too.
+   */
   setTimeout(timeoutMs: number, listener?: () => void): this {
     const ms = checkMs("timeoutMs", timeoutMs, 0);
     armIdleTimer(connectionOf(this), ms, false);
@@ -352,6 +357,16 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   }
 
   // ---- inside ----
+
+  /** A fresh connection in place of one that is over, for the same listeners and with the same settings. */
+  #renew(receipt: CloseReceipt): void {
+    const old = connectionOf(this);
+    const connection = renewConnection(this);
+    this.#readable = this.#writable = undefined;
+    if (old.timeoutMs > 0) armIdleTimer(connection, old.timeoutMs, old.timeoutDestroys);
+    const lifted = old.companions?.beginAfresh(receipt) ?? false;
+    this.#reader = this.#reader?.renew(connection, lifted);
+  }
 
   get #events(): EventReader {
     return this.#reader ??= new EventReader(connectionOf(this));

@@ -27,6 +27,8 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   #refusing = false;
   /** The timer of `setTimeout`. */
   idle: IdleTimer | undefined;
+  timeoutMs = 0;
+  timeoutDestroys = false;
   abstract readonly queue: WriteQueue;
   abstract readonly settings: SocketSettings;
   /** A data listener is running: its writes leave together right after it. */

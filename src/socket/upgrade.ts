@@ -117,6 +117,7 @@ function takeOver(connection: Connection, state: UpgradeState): Transport {
 
 async function goOn(connection: Connection, below: Transport, secure: Secure): Promise<void> {
   const { promise: ended, reject } = Promise.withResolvers<never>();
+  const { connectFailed } = connection; // whoever waits for the rest of the connection's life
   connection.connectFailed = (error) => {
     reject(error ?? new TcpError("The socket was closed before it was secured", { code: "ERR_STREAM_DESTROYED" }));
   };
@@ -132,7 +133,7 @@ async function goOn(connection: Connection, below: Transport, secure: Secure): P
       closeQuietly(secured);
       return await ended;
     }
-    connection.connectFailed = undefined;
+    connection.connectFailed = connectFailed;
     resume(connection, secured);
   } catch (error) {
     // Destroyed by now, or by this; its end is what rejects.

@@ -18,7 +18,6 @@ const BOUNDED = "The write queue has a bound (limits.maxWriteQueueBytes): a writ
 const SAYS_SO = "close always says true or false; Node's says nothing on a socket that never had a connection";
 const CLOSE_IS_LAST =
   "Nothing comes after close: what waits for the connection fails before it, and with what ended it";
-const ONE_CONNECTION = "A socket connects once, with one close and one receipt; connect() throws after that";
 
 /** The differences by the scenario's title. Each must be a difference still, or its test fails. */
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
@@ -62,9 +61,19 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
       "peer: 5 bytes, end",
     ],
   },
-  "client: connect() again after close": {
-    reason: ONE_CONNECTION,
-    ours: ["connect", "ready", "close false", "peer: 0 bytes, end", "failed: EISCONN"],
+  "client: connect() after it was destroyed before any connect()": {
+    reason: SAYS_SO,
+    ours: [
+      "error boom",
+      "close true",
+      "is closed pending destroyed",
+      "is opening connecting pending",
+      "connect",
+      "ready",
+      "finish",
+      "end",
+      "close false",
+    ],
   },
   ...both("resetAndDestroy()", NO_RESET, ["close false", "peer: 0 bytes, end"]),
   ...both("our side stays open, the peer is gone and we write", LEAVES_LATER, [

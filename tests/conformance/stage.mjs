@@ -106,12 +106,7 @@ export class Stage extends EventLog {
       leftOpen.destroy();
       await closed;
     }
-    const peer = this.#peer;
-    if (peer !== undefined && !peer.closed) {
-      const closed = new Promise((resolve) => peer.once("close", resolve));
-      peer.destroy();
-      await closed;
-    }
+    if (this.#peer !== undefined) await closed(this.#peer);
     for (const step of this.#cleanUp) await step();
   }
 
@@ -163,6 +158,32 @@ export class Stage extends EventLog {
    */
   connect(listener) {
     return this.socket.connect(this.port, HOST, listener);
+  }
+
+  /**
+   * Connects the socket under test once more, to a new peer.
+   *
+   * @param {() => void} [listener]
+   */
+  connectAgain(listener) {
+    const former = this.#peer;
+    if (former !== undefined) {
+      this.#cleanUp.unshift(() => closed(former));
+    }
+    this.#peer = undefined;
+    this.peerFate = undefined;
+    this.peerBytes = 0;
+    return this.connect(listener);
+  }
+
+  /**
+   * Until the socket under test is connected for the time given, and its new peer is there.
+   *
+   * @param {number} times
+   */
+  async reconnected(times) {
+    await this.noted("ready", times);
+    await this.when("the new peer", () => this.hasPeer);
   }
 
   /**
@@ -241,6 +262,18 @@ export class Stage extends EventLog {
     await this.when("the end at the peer", () => this.peerFate !== undefined);
     this.note(`peer: ${this.peerBytes} bytes, ${this.peerFate}`);
   }
+}
+
+/**
+ * Ends a peer, if it has not ended.
+ *
+ * @param {import("node:net").Socket} peer
+ */
+async function closed(peer) {
+  if (peer.closed) return;
+  const over = new Promise((resolve) => peer.once("close", resolve));
+  peer.destroy();
+  await over;
 }
 
 /**

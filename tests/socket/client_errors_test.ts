@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { once } from "node:events";
 import { type ClientOptions, connect, createServer, TcpError, TCPSocket } from "../../mod.ts";
 import { runModule } from "../support/child.ts";
@@ -133,15 +133,6 @@ Deno.test("a client's listener that throws is uncaught, as in Node, and the sock
     await app.close();
   `);
   assertEquals({ code, stdout }, { code: 0, stdout: "uncaught mine\ntwo\n" });
-});
-
-Deno.test("a socket connects once", async () => {
-  await using app = createServer().onConnection(() => {}).listen(0, "127.0.0.1");
-  const { port } = app.address()!;
-  const socket = await connect({ port, host: "127.0.0.1" });
-  assertEquals(assertThrows(() => socket.connect(port), TcpError).code, "EISCONN");
-  socket.destroy();
-  await socket.closed;
 });
 
 for (

@@ -191,22 +191,14 @@ export const connecting = [
       stage.flags();
     },
   },
-  {
-    name: "connect() again after close",
-    roles: CLIENT,
-    async play(stage) {
-      stage.socket.destroy();
-      await stage.over();
-      stage.connect();
-      await stage.noted("ready", 2);
-      stage.socket.destroy();
-      await stage.noted("close false", 2);
-    },
-  },
 ];
 
-/** A port that nobody listens on: one that was just given back. */
-async function closedPort() {
+/**
+ * A port that nobody listens on: one that was just given back.
+ *
+ * @returns {Promise<number>}
+ */
+export async function closedPort() {
   const server = net.createServer();
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
   const address = server.address();
