@@ -47,7 +47,7 @@ const EXPECTED: Record<LifecycleState, readonly [Cell, Cell, Cell, Cell, Cell, C
     CLOSE,
   ],
   open: [
-    REFUSE, // a socket connects once
+    REFUSE, // a connection is dialled once
     REFUSE,
     ["flushThenFin", "ending"],
     REFUSE, // nobody asked for a FIN

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { TcpError, TCPSocket, type UpgradeOptions, type UpgradeState } from "../../mod.ts";
-import { connect } from "../../tcp.ts";
+import { connect, reconnect } from "../../tcp.ts";
 import { authority, listen, server } from "./support.ts";
 
 const pair = { cert: server.cert, key: server.key };
@@ -77,4 +77,14 @@ Deno.test("a second upgradeTls() rejects and leaves the first one alone", async 
   await first;
   assertEquals(socket.authorized, true);
   socket.destroy();
+});
+
+Deno.test("upgradeTls() leaves the connection to whoever looks after it: its failure is not uncaught", async () => {
+  await using app = listen({}).onConnection((socket) => void socket.upgradeTls(pair));
+  for await (const socket of reconnect({ port: app.address()!.port, host: "127.0.0.1" })) {
+    await socket.upgradeTls(trust);
+    socket.destroy(new Error("nobody listens, but reconnect() is told"));
+    assertEquals((await socket.closed).reason, "error");
+    break;
+  }
 });
