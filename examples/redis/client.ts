@@ -59,20 +59,25 @@ export class RedisClient extends Commands implements AsyncDisposable {
       this.#cause = error; // attempts ran out, or the signal
     }
     this.#closed = true;
-    this.#next.resolve();
+    this.#wake();
   }
 
   async #use(socket: TCPSocket): Promise<void> {
     try {
       const connection = await login(socket, this.#login);
       this.#connection = connection;
-      this.#next.resolve();
+      this.#wake();
       await socket.closed;
     } catch (error) {
       this.#cause = this.#refused = error;
       socket.destroy(); // a failed attempt
     }
     this.#connection = undefined;
+  }
+
+  /** Those who wait look again; whoever finds nothing waits for the next connection. */
+  #wake(): void {
+    this.#next.resolve();
     this.#next = Promise.withResolvers();
   }
 
