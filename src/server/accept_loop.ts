@@ -8,6 +8,12 @@ import type { Transport } from "../transport/transport.ts";
 /** Pause after an accept that failed for want of descriptors: time for some to be closed. */
 const EXHAUSTED_PAUSE_MS = 50;
 
+/**
+ * Accepts in a row after which everybody else has a turn. Fewer would let newcomers starve beside peers that keep the
+ * program busy; without an end a flood of them would.
+ */
+const ACCEPTS_A_TURN = 64;
+
 /** What to do about a failed accept. */
 export type AcceptVerdict =
   | "closed" // the listener is closed
@@ -55,6 +61,7 @@ export class Acceptor {
   readonly #listener: Listener;
   readonly #port: AcceptPort;
   #closed = false;
+  #inTurn = 0;
   #wake: (() => void) | undefined;
 
   constructor(listener: Listener, port: AcceptPort) {
@@ -71,13 +78,19 @@ export class Acceptor {
         await room;
         continue;
       }
+      if (this.#inTurn === ACCEPTS_A_TURN) {
+        this.#inTurn = 0;
+        await this.#pause(0);
+        continue;
+      }
+      this.#inTurn++;
       try {
         return await this.#listener.accept();
       } catch (error) {
         const verdict = classifyAcceptError(error, this.#closed);
         if (verdict === "closed") break;
         this.#port.acceptFailed(error, verdict);
-        if (verdict !== "next") await this.#pause();
+        if (verdict !== "next") await this.#pause(EXHAUSTED_PAUSE_MS);
       }
     }
     return undefined;
@@ -103,9 +116,9 @@ export class Acceptor {
     return this.#listener.close();
   }
 
-  #pause(): Promise<void> {
+  #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = startTimer(() => this.#wake?.(), EXHAUSTED_PAUSE_MS);
+      const timer = startTimer(() => this.#wake?.(), ms);
       this.#wake = () => {
         stopTimer(timer);
         this.#wake = undefined;

@@ -4,6 +4,7 @@
  * or even per connection, would cost more than the write.
  */
 
+import { stopBreathing } from "../base/breathing.ts";
 import { DeadlineTimer } from "../base/deadline_timer.ts";
 import { load } from "../base/read_proof.ts";
 
@@ -62,7 +63,9 @@ export function enterFlushWatch(): void {
 export function leaveFlushWatch(one: Flushing): void {
   flushEnded(one);
   ended.delete(one);
-  if (--load.sockets === 0) timer.clear();
+  if (--load.sockets > 0) return;
+  timer.clear();
+  stopBreathing();
 }
 
 /** Our side was ended: what is queued, FIN and the peer's own end may take their time, but not in silence. */

@@ -24,6 +24,8 @@ export interface ReadPort {
   arrived(bytes: number): void;
   /** Everything was taken, and reading goes on. */
   reads(): void;
+  /** A promise if everybody has to wait a moment before the next read. */
+  breathe(): Promise<void> | undefined;
   /** When bytes last came, by `now()` of the clock. */
   readonly movedAt: number;
   /** The peer's FIN has come, behind a chunk that has not been taken. */
@@ -182,6 +184,12 @@ export class ReadLoop {
           if (this.#transport === undefined) return;
           if (taken === "go") {
             behind = undefined;
+            const pause = this.#port.breathe();
+            if (pause !== undefined) {
+              await pause;
+              if (this.#transport !== transport) return; // closed or parked meanwhile
+              this.#port.reads();
+            }
             if (load.gate !== undefined) {
               await load.gate;
               if (this.#transport !== transport) return;

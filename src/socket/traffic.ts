@@ -1,5 +1,6 @@
 /** The numbers that traffic moves on one connection, and the clocks that look at them. */
 
+import { breathe } from "../base/breathing.ts";
 import { now } from "../base/clock.ts";
 import { load } from "../base/read_proof.ts";
 import type { CloseReason } from "../telemetry/close_receipt.ts";
@@ -113,6 +114,14 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
     if (this.#refusing && this.writeEnded) this.readsSince = Math.floor(now());
     this.#refusing = false;
     this.#deadlines?.reads();
+  }
+
+  /** Between two reads: a promise if the runtime has to look at the network first. */
+  breathe(): Promise<void> | undefined {
+    const at = now();
+    const pause = breathe(at, at - this.readAt);
+    if (pause !== undefined) this.refused();
+    return pause;
   }
 
   flushing(): void {

@@ -7,6 +7,8 @@
  * end from above. The descriptor belongs to whoever made the carrier; nothing here closes it.
  */
 
+import { breathe } from "../base/breathing.ts";
+import { now } from "../base/clock.ts";
 import { TcpError } from "../base/errors.ts";
 import { load } from "../base/read_proof.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -129,13 +131,15 @@ export class TlsCarrier {
         load.transfers++;
         this.#budget -= bytes;
         if (this.#budget < 0) return this.owner.failed(tooLargeError());
+        const readAt = now();
         // The TLS socket copies them before it comes back, so one buffer serves for all.
         this.#data?.(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
         this.#adapt(bytes);
-        if (load.gate !== undefined) {
-          await load.gate;
-          if (this.#closed) return;
-        }
+        const at = now();
+        const pause = breathe(at, at - readAt);
+        if (pause !== undefined) await pause;
+        if (load.gate !== undefined) await load.gate;
+        if (this.#closed) return;
       }
     } catch (error) {
       if (!this.#closed) this.owner.failed(error);

@@ -32,6 +32,8 @@ export class RecordingReader implements ReadPort {
     this.arrivedBytes += bytes;
   }
 
+  breathe(): undefined {}
+
   reads(): void {
     this.resumed++;
   }

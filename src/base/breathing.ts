@@ -1,0 +1,83 @@
+/**
+ * Lets everybody have a turn while the program is busy.
+ *
+ * Deno asks the system what the network has brought only when the program has nothing else to do, or after dozens of
+ * rounds of its event loop. A read that finds bytes waiting goes on in a microtask, so a few peers whose messages cost
+ * time keep each other going, and everybody else, newcomers included, waits for seconds. Therefore all that read wait for a
+ * timer now and then: that makes the runtime look, and then costs next to nothing. Those whose last chunk was cheap all go
+ * on after one look; those whose chunks cost time go on one after the other, with a look between them. While the program
+ * has time between its reads the timer fires by itself, and nobody ever waits.
+ */
+
+import { now, startTimer, stopTimer, type Timer } from "./clock.ts";
+
+// How long the timer runs: what it costs is spread over everything that is read meanwhile.
+const LOOK_MS = 5;
+// Without a look for this long, everybody waits for one; and this much is done between two looks.
+const BUSY_MS = 25;
+// From here on a chunk counts as one that costs time.
+const COSTLY_MS = 2;
+
+interface Costly {
+  readonly costMs: number;
+  readonly goOn: () => void;
+}
+
+let timer: Timer;
+let lookedAt = 0;
+let cheap: PromiseWithResolvers<void> | undefined;
+let costly: Costly[] = [];
+
+/**
+ * For whoever has dealt with what it read, at `at` of the clock, which took `costMs`: undefined to go on, or a promise to
+ * wait for before the next read.
+ */
+export function breathe(at: number, costMs: number): Promise<void> | undefined {
+  if (timer === undefined) look(at);
+  else if (at - lookedAt >= BUSY_MS) {
+    if (costMs >= COSTLY_MS) return takeTurns(costMs);
+    cheap ??= Promise.withResolvers();
+    return cheap.promise;
+  }
+  return undefined;
+}
+
+/** Resolves when the others have had their turn. The caller's last one took `costMs`. */
+export function takeTurns(costMs: number): Promise<void> {
+  return new Promise((goOn) => {
+    costly.push({ costMs, goOn });
+    if (timer === undefined) look(now());
+  });
+}
+
+/** Nobody reads any more: whoever waits goes on, and the timer is forgotten. */
+export function stopBreathing(): void {
+  stopTimer(timer);
+  timer = undefined;
+  for (const { goOn } of costly.splice(0)) goOn();
+  letCheapGoOn();
+}
+
+/** Begins to measure until the next look. */
+function look(at: number): void {
+  lookedAt = at;
+  // It keeps the process alive, for those that wait have no read under way that would.
+  timer = startTimer(looked, costly.length > 0 ? 0 : LOOK_MS);
+}
+
+function looked(): void {
+  timer = undefined;
+  letCheapGoOn();
+  let leftMs = BUSY_MS;
+  let count = 0;
+  while (count < costly.length && (count === 0 || leftMs > 0)) leftMs -= costly[count++]!.costMs; // count is within
+  const going = costly.slice(0, count);
+  costly = costly.slice(count);
+  if (going.length > 0) look(now());
+  for (const { goOn } of going) goOn();
+}
+
+function letCheapGoOn(): void {
+  cheap?.resolve();
+  cheap = undefined;
+}
