@@ -15,8 +15,8 @@ import { now, startTimer, stopTimer, type Timer } from "./clock.ts";
 const LOOK_MS = 5;
 // Without a look for this long, everybody waits for one; and this much is done between two looks.
 const BUSY_MS = 25;
-// From here on a chunk counts as one that costs time.
-const COSTLY_MS = 2;
+/** From here on a chunk counts as one that costs time. */
+export const COSTLY_MS = 2;
 
 interface Costly {
   readonly costMs: number;
@@ -28,18 +28,21 @@ let lookedAt = 0;
 let cheap: PromiseWithResolvers<void> | undefined;
 let costly: Costly[] = [];
 
+/** Whether the runtime has not looked at the network for too long before `at` of the clock. */
+export function isBusy(at: number): boolean {
+  if (timer === undefined) look(at);
+  return at - lookedAt >= BUSY_MS;
+}
+
 /**
  * For whoever has dealt with what it read, at `at` of the clock, which took `costMs`: undefined to go on, or a promise to
  * wait for before the next read.
  */
 export function breathe(at: number, costMs: number): Promise<void> | undefined {
-  if (timer === undefined) look(at);
-  else if (at - lookedAt >= BUSY_MS) {
-    if (costMs >= COSTLY_MS) return takeTurns(costMs);
-    cheap ??= Promise.withResolvers();
-    return cheap.promise;
-  }
-  return undefined;
+  if (!isBusy(at)) return undefined;
+  if (costMs >= COSTLY_MS) return takeTurns(costMs);
+  cheap ??= Promise.withResolvers();
+  return cheap.promise;
 }
 
 /** Resolves when the others have had their turn. The caller's last one took `costMs`. */

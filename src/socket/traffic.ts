@@ -1,6 +1,6 @@
 /** The numbers that traffic moves on one connection, and the clocks that look at them. */
 
-import { breathe } from "../base/breathing.ts";
+import { breathe, COSTLY_MS, isBusy } from "../base/breathing.ts";
 import { now } from "../base/clock.ts";
 import { load } from "../base/read_proof.ts";
 import type { CloseReason } from "../telemetry/close_receipt.ts";
@@ -34,6 +34,8 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   abstract readonly settings: SocketSettings;
   /** A data listener is running: its writes leave together right after it. */
   protected inTurn = false;
+  // What was read last took its time.
+  #costly = false;
   // Only where a deadline is on.
   #deadlines: DeadlineWatch | undefined;
 
@@ -118,8 +120,12 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
 
   /** Between two reads: a promise if the runtime has to look at the network first. */
   breathe(): Promise<void> | undefined {
+    // Without need nobody looks at the clock once more.
+    if (!this.#costly && !isBusy(this.readAt)) return undefined;
     const at = now();
-    const pause = breathe(at, at - this.readAt);
+    const costMs = at - this.readAt;
+    this.#costly = costMs >= COSTLY_MS;
+    const pause = breathe(at, costMs);
     if (pause !== undefined) this.refused();
     return pause;
   }

@@ -113,6 +113,11 @@ export class TlsCarrier {
     this.#data = this.#end = this.#close = undefined;
   }
 
+  #breathe(readAt: number): Promise<void> | undefined {
+    const at = now();
+    return breathe(at, at - readAt);
+  }
+
   // Never rejects: what fails goes to the owner.
   async #read(): Promise<void> {
     this.#reading = true;
@@ -131,13 +136,13 @@ export class TlsCarrier {
         load.transfers++;
         this.#budget -= bytes;
         if (this.#budget < 0) return this.owner.failed(tooLargeError());
-        const readAt = now();
+        const handshakes = this.#budget < Infinity;
+        const readAt = handshakes ? now() : 0;
         // The TLS socket copies them before it comes back, so one buffer serves for all.
         this.#data?.(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
         this.#adapt(bytes);
-        const at = now();
-        const pause = breathe(at, at - readAt);
-        if (pause !== undefined) await pause;
+        // Once it is secured those who read it see to that.
+        if (handshakes) await this.#breathe(readAt);
         if (load.gate !== undefined) await load.gate;
         if (this.#closed) return;
       }

@@ -22,6 +22,10 @@ class HandClock implements Clock {
     return { stop: () => this.#due = undefined };
   }
 
+  afterReads(callback: () => void): Timer {
+    return this.start(callback);
+  }
+
   get armed(): boolean {
     return this.#due !== undefined;
   }
