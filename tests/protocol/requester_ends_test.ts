@@ -1,10 +1,10 @@
 /** Requests whose connection ends: every one is told, and told rightly whether the peer may have seen it. */
 
 import { assert, assertEquals } from "@std/assert";
-import { createServer, framed, type TCPSocket } from "../../mod.ts";
+import { createServer, framed, TCPSocket } from "../../mod.ts";
 import { lines } from "../../src/framing/mod.ts";
 import { Random } from "../../src/testing/random.ts";
-import { type CloseReceipt, connect, createRequester, type RequestError } from "../../tcp.ts";
+import { answerRequests, type CloseReceipt, connect, createRequester, type RequestError } from "../../tcp.ts";
 import { Uncaught } from "../client/support.ts";
 import { alone, byId, type Ends, fate } from "./asking.ts";
 
@@ -129,3 +129,26 @@ alone("a client with a requester has no uncaught error when its peer resets it, 
   network.link(server.socket).reset();
   await network.advance(1); // what was uncaught fails the test
 });
+
+alone(
+  "a requester goes on with a socket that connects again, and no error of that is uncaught either",
+  async (ends) => {
+    const { network, app } = ends;
+    const served: TCPSocket[] = [];
+    app.onConnection((socket) => {
+      served.push(socket);
+      answerRequests(framed(socket, lines()), (line) => line.toUpperCase());
+    });
+    const socket = new TCPSocket();
+    const requester = createRequester(framed(socket, lines()), { ordered: true });
+    for (const line of ["first", "second"]) {
+      socket.connect({ port: app.address()!.port, network });
+      const answer = fate(requester.request(line));
+      await network.advance(5);
+      assertEquals(answer, { answer: line.toUpperCase() });
+      network.link(served.at(-1)!).reset();
+      await network.advance(5);
+      assertEquals(socket.destroyed, true);
+    }
+  },
+);
