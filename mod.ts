@@ -28,7 +28,7 @@ export type { ServerDeadlines, ServerOptions } from "./src/server/options.ts";
 export type { LimitsUpdate, ServerLimits } from "./src/server/limit_options.ts";
 export type { ProxyProtocolOptions } from "./src/server/proxy_rule.ts";
 export type { DropReason } from "./src/telemetry/drop_reason.ts";
-export type { ServerMetrics } from "./src/telemetry/metrics.ts";
+export { addMetrics, type ServerMetrics } from "./src/telemetry/metrics.ts";
 export type { TelemetryEvent } from "./src/telemetry/telemetry.ts";
 
 // Messages and counting.

@@ -59,3 +59,31 @@ export class Counters {
     return { ...this.#closed };
   }
 }
+
+/**
+ * The sum of two snapshots, for a service of several workers or processes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { addMetrics, createServer } from "@verb/tcp";
+ *
+ * const [one, other] = [createServer(), createServer()];
+ * assertEquals(addMetrics(one.metrics(), other.metrics()).open, 0);
+ * ```
+ */
+export function addMetrics(one: ServerMetrics, other: ServerMetrics): ServerMetrics {
+  return add(one, other) as ServerMetrics; // the same fields
+}
+
+/** Adds numbers wherever they stand; what only one has is taken as it is. */
+function add(one: unknown, other: unknown): unknown {
+  if (one === undefined) return other;
+  if (other === undefined) return one;
+  if (typeof one === "number" && typeof other === "number") return one + other;
+  if (Array.isArray(one) && Array.isArray(other)) return one.map((value, index) => add(value, other[index]));
+  const [some, more] = [Object(one), Object(other)];
+  return Object.fromEntries(
+    [...new Set([...Object.keys(some), ...Object.keys(more)])].map((key) => [key, add(some[key], more[key])]),
+  );
+}

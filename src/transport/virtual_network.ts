@@ -8,8 +8,8 @@ import type { Transport } from "./transport.ts";
 
 /** A network in memory, as `createNetwork` of `@verb/tcp/testing` makes it: what `listen` and `connect` take as `network`. */
 export interface VirtualNetwork {
-  /** What carries the bytes. */
-  readonly kind: "memory";
+  /** What carries the bytes: memory, or the system by a port that several threads share. */
+  readonly kind: "memory" | "shared";
 }
 
 /** Whoever a connection is opened for. */

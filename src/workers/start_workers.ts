@@ -1,0 +1,276 @@
+/** Several workers that serve one port, kept alive by the main thread. */
+
+import { EventEmitter } from "node:events";
+import { checkInteger, checkKeys, invalid } from "../base/check.ts";
+import { now, startTimer, stopTimer, type Timer } from "../base/clock.ts";
+import { createServer } from "../server/create_server.ts";
+import { type CloseOptions, type DrainReport, resolveClose } from "../server/drain.ts";
+import type { LimitsUpdate } from "../server/limit_options.ts";
+import type { ServerAddress } from "../server/server_types.ts";
+import { type CloseOnSignalsOptions, SignalWatch } from "../server/signals.ts";
+import { addMetrics, type ServerMetrics } from "../telemetry/metrics.ts";
+import type { TlsOptions } from "../tls/tls_options.ts";
+import { BusRelay } from "./bus_relay.ts";
+import type { SharedBy, ToWorker } from "./messages.ts";
+import { findSharing, freePort } from "./port_sharing.ts";
+import { WorkerThread } from "./worker_thread.ts";
+
+/** How {@link startWorkers} runs a module. */
+export interface StartWorkersOptions {
+  /**
+   * How many workers.
+   *
+   * @default {navigator.hardwareConcurrency}
+   */
+  count?: number;
+  /** What `dataOfWorker()` gives in each of them: anything that can be cloned. */
+  data?: unknown;
+  /**
+   * The largest heap of each worker, in MiB; one that needs more ends and is replaced.
+   *
+   * @default {2_048}
+   */
+  maxHeapMiB?: number;
+}
+
+/** What the listeners of {@link Workers} are called with. */
+export interface WorkersEvents {
+  /**
+   * A worker threw, exited, ran out of memory, or did not answer for 10 seconds. It is replaced, after a pause that grows
+   * while workers fail soon after their start; the others go on.
+   */
+  workerFailed: [error: Error & { code?: string }, worker: number];
+}
+
+// The pause before a worker is replaced.
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 10_000;
+// A worker that lived for that long did not fail at its start.
+const STABLE_MS = 10_000;
+
+/**
+ * Workers that serve one port. Made by {@link startWorkers}. Limits hold for each worker by itself: with four workers
+ * `maxConnections: 1_000` lets 4,000 in.
+ */
+export class Workers extends EventEmitter<WorkersEvents> {
+  /** Resolves when all of them listen; rejects with what kept the first one from it, and then nothing runs any more. */
+  readonly ready: Promise<void>;
+  readonly #url: URL;
+  readonly #options: StartWorkersOptions;
+  readonly #count: number;
+  readonly #maxHeapMiB: number;
+  readonly #threads = new Set<WorkerThread>();
+  // Those that listen.
+  readonly #serving = new Map<WorkerThread, PromiseWithResolvers<void>>();
+  readonly #relay = new BusRelay();
+  readonly #pauses = new Set<Timer>();
+  #ids = 0;
+  #failures = 0;
+  #sharedBy: SharedBy = "loadBalanced";
+  #port = 0;
+  #address: ServerAddress | undefined;
+  #begun = false;
+  #closing: Promise<DrainReport> | undefined;
+  #signals: SignalWatch | undefined;
+  #restarting: Promise<void> = Promise.resolve();
+  #changes: ToWorker[] = [];
+
+  /** Use {@link startWorkers}. */
+  constructor(url: string | URL, options: StartWorkersOptions = {}) {
+    super();
+    checkKeys("options", options, ["count", "data", "maxHeapMiB"]);
+    if (typeof url !== "string" && !(url instanceof URL)) throw invalid("url", "the URL of a module", url);
+    this.#url = new URL(url);
+    this.#options = options;
+    this.#count = checkInteger("count", options.count, navigator.hardwareConcurrency, 1, 1_024);
+    this.#maxHeapMiB = checkInteger("maxHeapMiB", options.maxHeapMiB, 2_048, 8, 1_048_576);
+    this.ready = this.#start();
+    this.ready.catch(() => {/* whoever waits is told */});
+  }
+
+  /** How many workers listen now. */
+  get size(): number {
+    return this.#serving.size;
+  }
+
+  /** Where they listen, null until the first one does. */
+  address(): ServerAddress | null {
+    return this.#address ?? null;
+  }
+
+  /** The sum of what all workers have counted. Those that are gone have taken their counts with them. */
+  async metrics(): Promise<ServerMetrics> {
+    const all = await Promise.all([...this.#serving.keys()].map((thread) => askQuietly(thread)));
+    return all.filter((one) => one !== undefined).reduce(addMetrics, createServer().metrics()); // from nothing
+  }
+
+  /** Changes limits in every worker, and in those to come; see `app.updateLimits`. Rejects where one refuses. */
+  async updateLimits(limits: LimitsUpdate): Promise<void> {
+    await this.#changeAll((id) => ({ type: "updateLimits", id, limits }));
+  }
+
+  /** Changes keys and certificates in every worker, and in those to come; see `app.reloadTls`. Rejects where one refuses. */
+  async reloadTls(tls: Partial<TlsOptions>): Promise<void> {
+    await this.#changeAll((id) => ({ type: "reloadTls", id, tls }));
+  }
+
+  /**
+   * Replaces every worker, one after the other: a new one listens before its predecessor drains, so no connect is refused
+   * and every request that was accepted is answered within `drainMs`. For a new version of the module's files, too.
+   */
+  restart(options: CloseOptions = {}): Promise<void> {
+    resolveClose(options);
+    const before = this.#restarting;
+    this.#restarting = (async () => {
+      await before.catch(() => {}); // it was told to whoever asked for it
+      await this.ready;
+      for (const thread of [...this.#serving.keys()]) {
+        if (this.#closing !== undefined) return;
+        await this.#run();
+        this.#serving.delete(thread);
+        await thread.close(options);
+      }
+    })();
+    return this.#restarting;
+  }
+
+  /** Drains all workers, as `app.close` does; resolves with the sum of their reports when they are gone. */
+  close(options: CloseOptions = {}): Promise<DrainReport> {
+    resolveClose(options);
+    return this.#closing ??= this.#closeAll((thread) => thread.close(options));
+  }
+
+  /** The same as `close()`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Ends all workers now; what they had under way is lost. */
+  destroy(): void {
+    for (const thread of this.#threads) void thread.terminate();
+    this.#closing ??= this.#closeAll((thread) => thread.terminate().then(() => undefined));
+  }
+
+  /**
+   * Closes at the first of these signals, as `app.closeOnSignals` does, and destroys at the second. Signals belong to the main
+   * thread: do not call `closeOnSignals` in a worker.
+   */
+  closeOnSignals(options: CloseOnSignalsOptions = {}): Promise<DrainReport> {
+    if (this.#signals !== undefined) throw invalid("closeOnSignals", "called once", "called again");
+    this.#signals = new SignalWatch(this, options);
+    return this.#signals.report;
+  }
+
+  async #start(): Promise<void> {
+    this.#sharedBy = await findSharing();
+    try {
+      await this.#run(); // the first one finds out what is wrong, and which port it is
+      this.#begun = true;
+      await Promise.all(Array.from({ length: this.#count - 1 }, () => this.#run()));
+    } catch (error) {
+      await this.close({ drainMs: 0 });
+      throw error;
+    }
+  }
+
+  /** Starts one worker; resolves when it listens, rejects when it fails before. */
+  #run(): Promise<void> {
+    const { data } = this.#options;
+    const maxHeapMiB = this.#maxHeapMiB;
+    const listens = Promise.withResolvers<void>();
+    const startedAt = now();
+    let serving = false;
+    const thread = new WorkerThread({ url: this.#url, id: ++this.#ids, data, maxHeapMiB }, {
+      portFor: ({ hostname, port }) => {
+        if (this.#port === 0) this.#port = port === 0 ? freePort(hostname) : port;
+        return { port: this.#port, sharedBy: this.#sharedBy };
+      },
+      listening: (thread, address) => {
+        this.#address ??= address;
+        serving = true;
+        this.#serving.set(thread, listens);
+        for (const change of this.#changes) thread.send(change);
+        listens.resolve();
+      },
+      failed: (thread, error) => {
+        if (!serving) listens.reject(error);
+        this.emit("workerFailed", error, thread.id);
+        if (serving || this.#begun) this.#replace(now() - startedAt);
+      },
+      bus: (thread, message) => this.#relay.receive(thread, message),
+      gone: (thread) => {
+        this.#threads.delete(thread);
+        this.#serving.delete(thread);
+        this.#relay.forget(thread);
+        if (!serving) listens.reject(new Error("The worker was ended before it listened"));
+      },
+    });
+    this.#threads.add(thread);
+    return listens.promise;
+  }
+
+  #replace(livedMs: number): void {
+    if (this.#closing !== undefined) return;
+    if (livedMs >= STABLE_MS) this.#failures = 0;
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
+    const timer = startTimer(() => {
+      this.#pauses.delete(timer);
+      this.#run().catch(() => {/* it was told, and is replaced in its turn */});
+    }, pauseMs);
+    this.#pauses.add(timer);
+  }
+
+  async #changeAll(messageOf: (id: number) => ToWorker): Promise<void> {
+    await this.ready;
+    await Promise.all([...this.#serving.keys()].map((thread) => thread.ask(messageOf)));
+    this.#changes.push(messageOf(0)); // nobody waits for the answer of one to come
+  }
+
+  async #closeAll(end: (thread: WorkerThread) => Promise<DrainReport | undefined>): Promise<DrainReport> {
+    for (const timer of this.#pauses) stopTimer(timer);
+    this.#pauses.clear();
+    const reports = await Promise.all([...this.#threads].map(end));
+    const sum = { ended: 0, forced: 0, unsentBytes: 0, tookMs: 0 };
+    for (const report of reports) {
+      sum.ended += report?.ended ?? 0;
+      sum.forced += report?.forced ?? 0;
+      sum.unsentBytes += report?.unsentBytes ?? 0;
+      sum.tookMs = Math.max(sum.tookMs, report?.tookMs ?? 0);
+    }
+    this.#signals?.stop(sum);
+    return sum;
+  }
+}
+
+/** A worker that goes while it is asked has nothing to say any more. */
+async function askQuietly(thread: WorkerThread): Promise<ServerMetrics | undefined> {
+  try {
+    return await thread.ask((id) => ({ type: "metrics", id }));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Runs a module in several workers that serve one port, one on each core where `count` is left out. In the module call
+ * `serveInWorker(app, { port })`; run by itself the same module just listens.
+ *
+ * Needs `--allow-net`, and `--allow-read` for the module. The port is shared by the runtime where a short test at the start
+ * shows that it works; else Deno has to run with `--unstable-net`, and without that `ready` rejects with
+ * `ERR_FEATURE_UNAVAILABLE`.
+ *
+ * @throws {TypeError | RangeError} For options that make no sense.
+ *
+ * @example
+ * ```ts ignore
+ * import { startWorkers } from "@verb/tcp/workers";
+ *
+ * const workers = startWorkers(new URL("./server.ts", import.meta.url), { count: 4 });
+ * workers.on("workerFailed", (error, worker) => console.error(worker, error));
+ * await workers.ready;
+ * await workers.closeOnSignals({ drainMs: 20_000 });
+ * ```
+ */
+export function startWorkers(url: string | URL, options?: StartWorkersOptions): Workers {
+  return new Workers(url, options);
+}

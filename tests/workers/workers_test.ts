@@ -1,0 +1,202 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { connect, framed, TcpError } from "../../mod.ts";
+import { lines } from "../../src/framing/mod.ts";
+import { startWorkers, type StartWorkersOptions, type Workers } from "../../src/workers/mod.ts";
+
+const MODULE = new URL("../fixtures/worker_echo.ts", import.meta.url);
+
+/** Several workers; the runtime's own resources of a worker are not the test's. */
+function withWorkers(name: string, options: StartWorkersOptions, fn: (workers: Workers) => Promise<void>): void {
+  Deno.test({
+    name,
+    async fn() {
+      await using workers = startWorkers(MODULE, options);
+      await workers.ready;
+      await fn(workers);
+    },
+  });
+}
+
+/** One client that asks and hears answers. */
+async function client(workers: Workers) {
+  const socket = await connect({ port: workers.address()!.port, host: "127.0.0.1" });
+  const peer = framed(socket, lines());
+  const heard: string[] = [];
+  let wake = () => {};
+  peer.on("message", (line) => {
+    heard.push(line);
+    wake();
+  });
+  peer.on("error", () => wake());
+  const next = async (): Promise<string | undefined> => {
+    while (heard.length === 0 && !socket.destroyed) await new Promise<void>((resolve) => wake = resolve);
+    return heard.shift();
+  };
+  void socket.closed.then(() => wake());
+  return {
+    socket,
+    heard,
+    next,
+    ask(line: string): Promise<string | undefined> {
+      peer.send(line);
+      return next();
+    },
+    async [Symbol.asyncDispose]() {
+      socket.destroy();
+      await socket.closed;
+    },
+  };
+}
+
+/** Clients until every worker has one. */
+async function oneOfEach(workers: Workers): Promise<Map<string, Awaited<ReturnType<typeof client>>>> {
+  const found = new Map<string, Awaited<ReturnType<typeof client>>>();
+  while (found.size < workers.size) {
+    const one = await client(workers);
+    const who = await one.ask("who");
+    if (who === undefined || found.has(who)) await one[Symbol.asyncDispose]();
+    else found.set(who, one);
+  }
+  return found;
+}
+
+async function closeAll(clients: Iterable<AsyncDisposable>): Promise<void> {
+  for (const one of clients) await one[Symbol.asyncDispose]();
+}
+
+withWorkers(
+  "workers share a port, get their data, and count together",
+  { count: 3, data: { name: "x" } },
+  async (workers) => {
+    assertEquals(workers.size, 3);
+    const clients = await oneOfEach(workers);
+    for (const one of clients.values()) assertEquals(await one.ask("data"), '{"name":"x"}');
+    const { open, accepted } = await workers.metrics();
+    assertEquals(open, 3);
+    assert(accepted >= 3);
+    await closeAll(clients.values());
+  },
+);
+
+for (const [how, command, code] of [["throws", "throw", undefined], ["exits", "exit", "ERR_WORKER_EXITED"]] as const) {
+  withWorkers(`a worker that ${how} is told and replaced, and the others go on`, { count: 2 }, async (workers) => {
+    const clients = await oneOfEach(workers);
+    const [victim, other] = [...clients.values()];
+    const failed = new Promise<Error & { code?: string }>((resolve) => workers.once("workerFailed", resolve));
+    void victim!.ask(command);
+    const error = await failed;
+    if (code === undefined) assertEquals(error.message, "thrown on demand");
+    else assertEquals(error.code, code);
+    assertEquals(await other!.ask("still here"), "still here");
+    while (workers.size < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    const again = await oneOfEach(workers);
+    assertEquals(again.size, 2);
+    await closeAll([...clients.values(), ...again.values()]);
+  });
+}
+
+withWorkers("a worker that runs out of memory is told and replaced", { count: 2, maxHeapMiB: 64 }, async (workers) => {
+  const clients = await oneOfEach(workers);
+  const [victim, other] = [...clients.values()];
+  const failed = new Promise<Error & { code?: string }>((resolve) => workers.once("workerFailed", resolve));
+  void victim!.ask("eat");
+  assertEquals((await failed).code, "ERR_WORKER_OUT_OF_MEMORY");
+  assertEquals(await other!.ask("still here"), "still here");
+  while (workers.size < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  await closeAll(clients.values());
+});
+
+withWorkers("limits change in all workers, and a wrong one rejects", { count: 2 }, async (workers) => {
+  await workers.updateLimits({ maxConnectionsPerAddress: 1 });
+  const error = await assertRejects(() => workers.updateLimits({ maxConnections: -1 }), TcpError);
+  assert(error.message.includes("limits.maxConnections"), error.message);
+  await assertRejects(() => workers.reloadTls({}), TcpError);
+});
+
+withWorkers("restart() under load loses no request and refuses no connect", { count: 2 }, async (workers) => {
+  let running = true;
+  let answered = 0;
+  const lost: string[] = [];
+  const load = Array.from({ length: 40 }, async (_, number) => {
+    while (running) {
+      try {
+        await using one = await client(workers);
+        for (let n = 0; n < 5; n++) {
+          const question = `slow ${number}.${n}`;
+          const answer = await one.ask(question);
+          if (answer === question) answered++;
+          // A connection that was told of the end before it asked has asked nobody.
+          else if (!one.socket.readableEnded) lost.push(`${question}: ${answer}`);
+        }
+      } catch (error) {
+        lost.push(`${(error as TcpError).code}`);
+      }
+    }
+  });
+  await workers.restart();
+  running = false;
+  await Promise.all(load);
+  assertEquals(lost, []);
+  assert(answered > 40, `${answered} answered`);
+  assertEquals(workers.size, 2);
+});
+
+withWorkers("rooms over workerBus() lose nothing while a worker is blocked", { count: 2 }, async (workers) => {
+  const clients = await oneOfEach(workers);
+  const [ann, bob] = [...clients.values()];
+  for (const one of [ann!, bob!]) assertEquals(await one.ask("join"), "joined true");
+  const unblocked = bob!.ask("block 2000");
+  for (let n = 0; n < 5_000; n++) ann!.socket.write(`say ${n}\n`);
+  assertEquals(await unblocked, "unblocked");
+  while (bob!.heard.length < 5_000) await new Promise((resolve) => setTimeout(resolve, 10)); // the next look
+  assertEquals(bob!.heard, Array.from({ length: 5_000 }, (_, n) => `${n}`));
+  await closeAll(clients.values());
+});
+
+Deno.test("a module that fails at once is told by ready, and nothing is left running", async () => {
+  const workers = startWorkers(new URL("../fixtures/no_such_module.ts", import.meta.url), { count: 2 });
+  workers.on("workerFailed", () => {});
+  await assertRejects(() => workers.ready, Error);
+  await workers.close();
+  assertEquals(workers.size, 0);
+});
+
+Deno.test("startWorkers() refuses options that make no sense", () => {
+  for (const options of [{ count: 0 }, { count: 1.5 }, { size: 1 }, { maxHeapMiB: 1 }]) {
+    assertThrows(() => startWorkers(MODULE, options as StartWorkersOptions), Error);
+  }
+  assertThrows(() => startWorkers(7 as never), TypeError);
+});
+
+withWorkers("a worker that hangs is told and replaced", { count: 1 }, async (workers) => {
+  await using victim = await client(workers);
+  const failed = new Promise<Error & { code?: string }>((resolve) => workers.once("workerFailed", resolve));
+  const answer = victim.ask("block 60000");
+  assertEquals((await failed).code, "ERR_WORKER_HANGS");
+  assertEquals(await answer, undefined);
+  while (workers.size < 1) await new Promise((resolve) => setTimeout(resolve, 10)); // the next look
+});
+
+Deno.test("SIGTERM drains all workers, and the process ends with 0", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-net", "--allow-read", "tests/fixtures/workers_main.ts"],
+    cwd: new URL("../../", import.meta.url),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const port = Number(new TextDecoder().decode((await reader.read()).value));
+  const clients = await Promise.all(Array.from({ length: 8 }, () => connect({ port, host: "127.0.0.1" })));
+  const peers = clients.map((socket) => framed(socket, lines()));
+  const greeted = peers.map((peer) => new Promise((resolve) => peer.once("message", resolve)));
+  for (const peer of peers) peer.send("hello");
+  await Promise.all(greeted); // so every connection has been accepted
+  const answers = peers.map((peer) => new Promise((resolve) => peer.once("message", resolve)));
+  for (const peer of peers) peer.send("slow but sure");
+  child.kill("SIGTERM");
+  assertEquals(await Promise.all(answers), peers.map(() => "slow but sure"));
+  assertEquals((await child.status).code, 0);
+  await reader.cancel();
+  await Promise.all(clients.map((socket) => socket.closed));
+});
