@@ -171,9 +171,8 @@ Deno.test("startWorkers() refuses options that make no sense", () => {
 withWorkers("a worker that hangs is told and replaced", { count: 1 }, async (workers) => {
   await using victim = await client(workers);
   const failed = new Promise<Error & { code?: string }>((resolve) => workers.once("workerFailed", resolve));
-  const answer = victim.ask("block 60000");
+  void victim.ask("block 14000");
   assertEquals((await failed).code, "ERR_WORKER_HANGS");
-  assertEquals(await answer, undefined);
   while (workers.size < 1) await new Promise((resolve) => setTimeout(resolve, 10)); // the next look
 });
 
@@ -185,6 +184,7 @@ Deno.test("SIGTERM drains all workers, and the process ends with 0", async () =>
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
+  const { status } = child; // asked for at once: it keeps the test alive while the child is silent
   const reader = child.stdout.getReader();
   const port = Number(new TextDecoder().decode((await reader.read()).value));
   const clients = await Promise.all(Array.from({ length: 8 }, () => connect({ port, host: "127.0.0.1" })));
@@ -196,7 +196,7 @@ Deno.test("SIGTERM drains all workers, and the process ends with 0", async () =>
   for (const peer of peers) peer.send("slow but sure");
   child.kill("SIGTERM");
   assertEquals(await Promise.all(answers), peers.map(() => "slow but sure"));
-  assertEquals((await child.status).code, 0);
+  assertEquals((await status).code, 0);
   await reader.cancel();
   await Promise.all(clients.map((socket) => socket.closed));
 });
