@@ -2,7 +2,7 @@
 
 import { TcpError } from "../base/errors.ts";
 import type { ToMain, ToWorker } from "./messages.ts";
-import { parentOf } from "./worker_side.ts";
+import { parentOf, type ParentPort } from "./worker_side.ts";
 
 /** Carries rooms between the workers of one process; {@link workerBus} makes one. */
 export interface WorkerBus {
@@ -32,13 +32,6 @@ export interface WorkerBus {
 export function workerBus(): WorkerBus {
   const parent = parentOf();
   return parent === undefined ? new LonelyBus() : new PortBus(parent);
-}
-
-/** The port to the main thread. */
-export interface ParentPort {
-  send(message: ToMain): void;
-  /** Gives what ends it. */
-  hear(listener: (message: ToWorker) => void): () => void;
 }
 
 type Receive = (payload: Uint8Array) => void;

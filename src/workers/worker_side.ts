@@ -2,7 +2,13 @@
 
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import type { ToMain, ToWorker, WorkerSeat } from "./messages.ts";
-import type { ParentPort } from "./worker_bus.ts";
+
+/** The port to the main thread. */
+export interface ParentPort {
+  send(message: ToMain): void;
+  /** Gives what ends it. */
+  hear(listener: (message: ToWorker) => void): () => void;
+}
 
 /** The port to the main thread, if this is a worker that `startWorkers` runs. */
 export function parentOf(): ParentPort | undefined {
@@ -22,6 +28,3 @@ export function seatOf(): WorkerSeat["verbTcp"] | undefined {
   if (isMainThread || typeof workerData !== "object" || workerData === null) return undefined;
   return (workerData as Partial<WorkerSeat>).verbTcp;
 }
-
-/** Whoever hears what the main thread says. */
-export type ToWorkerListener = (message: ToWorker) => void;

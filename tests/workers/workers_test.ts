@@ -189,13 +189,16 @@ Deno.test("SIGTERM drains all workers, and the process ends with 0", async () =>
   const port = Number(new TextDecoder().decode((await reader.read()).value));
   const clients = await Promise.all(Array.from({ length: 8 }, () => connect({ port, host: "127.0.0.1" })));
   const peers = clients.map((socket) => framed(socket, lines()));
-  const greeted = peers.map((peer) => new Promise((resolve) => peer.once("message", resolve)));
-  for (const peer of peers) peer.send("hello");
-  await Promise.all(greeted); // so every connection has been accepted
-  const answers = peers.map((peer) => new Promise((resolve) => peer.once("message", resolve)));
-  for (const peer of peers) peer.send("slow but sure");
+  const heard = peers.map((peer) => {
+    const begun = Promise.withResolvers<void>();
+    const done = Promise.withResolvers<void>();
+    peer.on("message", (line) => line === "begun" ? begun.resolve() : done.resolve());
+    peer.send("begin");
+    return { begun: begun.promise, done: done.promise };
+  });
+  await Promise.all(heard.map(({ begun }) => begun)); // every request has been accepted
   child.kill("SIGTERM");
-  assertEquals(await Promise.all(answers), peers.map(() => "slow but sure"));
+  await Promise.all(heard.map(({ done }) => done));
   assertEquals((await status).code, 0);
   await reader.cancel();
   await Promise.all(clients.map((socket) => socket.closed));
