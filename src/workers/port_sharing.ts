@@ -1,6 +1,7 @@
 /** One port for many threads: how this runtime can do it, found out by trying. */
 
 import { startTimer, stopTimer } from "../base/clock.ts";
+import { typeError } from "../base/argument_errors.ts";
 import { TcpError } from "../base/errors.ts";
 import { bind, canReusePort, type ListenTarget } from "../transport/listen.ts";
 import { type Listener, SystemListener } from "../transport/listener.ts";
@@ -62,7 +63,7 @@ export function sharedNetwork(port: number, sharedBy: SharedBy): VirtualNetwork 
   const network: VirtualNetwork = { kind: "shared" };
   openDoors(network, {
     listen: (target) => listenShared(target, port, sharedBy),
-    dial: () => Promise.reject(new TypeError("Nobody connects through a shared port")),
+    dial: () => Promise.reject(typeError("ERR_METHOD_NOT_IMPLEMENTED", "Nobody connects through a shared port")),
   });
   return network;
 }

@@ -1,6 +1,7 @@
 /** The worker's part: a server that shares its port and obeys the main thread. */
 
 import { getHeapStatistics } from "node:v8";
+import { typeError } from "../base/argument_errors.ts";
 import { startTimer } from "../base/clock.ts";
 import type { ListenOptions } from "../server/listen_arguments.ts";
 import type { TcpServer } from "../server/server.ts";
@@ -29,8 +30,12 @@ import { parentOf, seatOf } from "./worker_side.ts";
 export function serveInWorker<Server extends TcpServer<any>>(app: Server, options: ListenOptions = {}): Server {
   const parent = parentOf();
   if (parent === undefined) return app.listen(options) as Server;
-  if (serving) throw coded("serveInWorker() was called already in this worker; once is enough");
-  if (options.path !== undefined) throw coded('Option "path" cannot be shared between workers; give a port');
+  if (serving) {
+    throw typeError("ERR_INVALID_STATE", "serveInWorker() was called already in this worker; once is enough");
+  }
+  if (options.path !== undefined) {
+    throw typeError("ERR_INVALID_ARG_VALUE", 'Option "path" cannot be shared between workers; give a port');
+  }
   serving = true;
   const { hostname, host, port = 0 } = options;
   const stop = parent.hear((message) =>
@@ -51,10 +56,6 @@ export function dataOfWorker<Data = unknown>(): Data | undefined {
 }
 
 let serving = false;
-
-function coded(message: string): TypeError {
-  return Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" });
-}
 
 // Never rejects: what fails is told.
 async function obey(

@@ -2,6 +2,7 @@
 
 import { EventEmitter } from "node:events";
 import { checkInteger, checkKeys, invalid } from "../base/check.ts";
+import { TcpError } from "../base/errors.ts";
 import { now, startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { createServer } from "../server/create_server.ts";
 import { type CloseOptions, type DrainReport, resolveClose } from "../server/drain.ts";
@@ -202,7 +203,7 @@ export class Workers extends EventEmitter<WorkersEvents> {
         this.#threads.delete(thread);
         this.#serving.delete(thread);
         this.#relay.forget(thread);
-        if (!serving) listens.reject(new Error("The worker was ended before it listened"));
+        if (!serving) listens.reject(new TcpError("The worker was ended before it listened", { code: "ECANCELED" }));
       },
     });
     this.#threads.add(thread);
