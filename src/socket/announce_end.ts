@@ -11,6 +11,7 @@ export interface EndedConnection {
   readonly host: SocketHost | undefined;
   readonly queue: WriteQueue;
   readonly awaited: boolean;
+  readonly transport: unknown;
   readonly connectFailed: ((error: Error | undefined) => void) | undefined;
   readonly companions: Companions | undefined;
   readonly writerFailed: ((error: Error | undefined) => boolean) | undefined;
@@ -53,11 +54,14 @@ export function announceEnd(
   audience: Audience,
   writeInFlight: boolean,
   endCallbacks: readonly WriteCallback[],
+  refused: WriteCallback | undefined,
 ): void {
   const { companions, consumer, connectFailed, face, host, queue, writerFailed } = connection;
+  if (connection.transport !== undefined) queue.settleAll(); // what was sent at the end
   let told = audience !== "all" || connectFailed !== undefined ||
     (connection.awaited && host === undefined) ||
-    (queue.hasCallbacks && queue.waiting.some(isUsers)) || endCallbacks.some(isUsers);
+    (queue.hasCallbacks && queue.waiting.some(isUsers)) || endCallbacks.some(isUsers) ||
+    (refused !== undefined && isUsers(refused));
   companions?.writesOver();
   const settleCallbacks = () => {
     const cause = error ?? destroyedError("write");
@@ -67,6 +71,7 @@ export function announceEnd(
   connectFailed?.(error);
   // As in Node: with a write in flight its failure, and so that of the rest, is told after the error.
   if (!writeInFlight) settleCallbacks();
+  if (refused !== undefined) connection.settle(refused, error);
   if (consumer?.closed(error) === true) told = true;
   if (writerFailed?.(error) === true) told = true;
   connection.consumer = undefined;

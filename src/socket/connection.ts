@@ -8,7 +8,7 @@ import { asError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { closeQuietly, type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
 import { type CloseReason, type CloseReceipt, receiptOf } from "../telemetry/close_receipt.ts";
-import { endBegun, enterFlushWatch, flushEnded, leaveFlushWatch } from "./flush_watch.ts";
+import { endBegun, enterFlushWatch, flushEnded, flushStarted, leaveFlushWatch } from "./flush_watch.ts";
 import { AcceptedWork } from "./accepted_work.ts";
 import type { Companions } from "./companions.ts";
 import { announceEnd, type Audience, throwLater } from "./announce_end.ts";
@@ -19,11 +19,13 @@ import {
   claimedError,
   destroyedError,
   finishedError,
+  LAST_WRITE_MS,
   overflowError,
   reasonOf,
   reasonOfEnd,
   reasonOfFailure,
   refusedWrite,
+  waitsForLastWrite,
 } from "./endings.ts";
 import { letGo, NOBODY, nobodyReads } from "./nobody.ts";
 import { ReadLoop, type ReadPort, type Taken } from "./read_loop.ts";
@@ -44,6 +46,7 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
   allowHalfOpen: boolean;
   needDrain = false;
   writeFinished = false;
+  /** How it ends; its counts are final when `close` is emitted. */
   receipt: CloseReceipt | undefined;
   /** Pipes into this socket, and protocols on it. */
   companions: Companions | undefined;
@@ -64,6 +67,8 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
   // Whether the peer's FIN came before our end, for the reason and for the code of a late write.
   #peerEndedFirst = false;
   #endCallbacks: WriteCallback[] | undefined;
+  // The callback of the write that was not taken, and is why it ended.
+  #refused: WriteCallback | undefined;
   // Callbacks of calls that came after the end and before `close`, which is the last.
   #lateCallbacks: (() => void)[] | undefined;
   #announced = false;
@@ -128,7 +133,7 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
   /** The receipt, once the connection is over. */
   get closed(): Promise<CloseReceipt> {
     this.#closed ??= Promise.withResolvers();
-    if (this.receipt !== undefined) this.#closed.resolve(this.receipt);
+    if (this.receipt !== undefined && this.#announced) this.#closed.resolve(this.receipt);
     return this.#closed.promise;
   }
 
@@ -187,29 +192,42 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
     letGo(this);
   }
 
-  /** Frees everything at once; what is left to tell is told in a microtask. */
+  /** Ends everything; what is queued is offered to the kernel once more before the descriptor goes. */
   #finish(error: Error | undefined, reason: CloseReason, audience: Audience): void {
     this.state = "closed";
     const { queue, transport } = this;
-    const unsentBytes = queue.length;
+    const { inFlight } = queue;
     this.stopClocks();
     this.reader.close();
+    this.receipt = receiptOf(reason, this.bytesRead, queue.sentBytes, queue.length, error);
+    this.stopDialing?.();
+    const idle = queue.length === 0 && !inFlight;
+    if (idle || !queue.conclude(() => this.#free(audience, inFlight))) this.#free(audience, inFlight);
+    // Where the kernel has answered, or the peer is at fault, nobody waits: a write in flight tells how it fares all the same.
+    else if (queue.full || !waitsForLastWrite(reason)) closeQuietly(transport!); // a write needs one
+    else flushStarted(this, this.progressAt || this.wroteAt);
+  }
+
+  /** Lets go of the descriptor; what is left to tell is told in a microtask. */
+  #free(audience: Audience, inFlight: boolean): void {
+    const { queue, transport } = this;
     queue.close();
     if (transport !== undefined) {
       leaveFlushWatch(this);
       closeQuietly(transport);
     }
-    this.receipt = receiptOf(reason, this.bytesRead, queue.sentBytes, unsentBytes, error);
-    this.stopDialing?.();
-    this.host?.connectionClosed(this.face, this.receipt);
-    const { inFlight } = queue; // now: the write may fail before the microtask
+    const { reason, error, bytesWritten } = this.receipt!; // set above
+    if (bytesWritten !== queue.sentBytes) {
+      this.receipt = receiptOf(reason, this.bytesRead, queue.sentBytes, queue.length, error);
+    }
+    this.host?.connectionClosed(this.face, this.receipt!);
     queueMicrotask(() => this.#announce(error, audience, inFlight));
   }
 
   #announce(error: Error | undefined, audience: Audience, inFlight: boolean): void {
     const endCallbacks = this.#endCallbacks ?? [];
     this.#endCallbacks = undefined;
-    announceEnd(this, error, audience, inFlight, endCallbacks);
+    announceEnd(this, error, audience, inFlight, endCallbacks, this.#refused);
     const late = this.#lateCallbacks;
     this.#lateCallbacks = undefined;
     this.#announced = true;
@@ -251,12 +269,14 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
   #refuseWrite(callback: WriteCallback | undefined): void {
     if (this.state === "closed" && callback === undefined) return; // nobody to tell, and broadcasts do it a lot
     const error = refusedWrite(this.state, this.#peerEndedFirst && !this.allowHalfOpen);
-    if (callback !== undefined) this.#settleSoon(callback, error);
-    if (this.state !== "closed" && !this.shutDown) this.destroy(error, "error");
+    if (this.state === "closed" || this.shutDown) return this.#settleSoon(callback, error);
+    this.#refused = callback; // what was written before has its answer first
+    this.destroy(error, "error");
   }
 
   /** Later in this turn, but before `close`. */
-  #settleSoon(callback: WriteCallback, error: Error): void {
+  #settleSoon(callback: WriteCallback | undefined, error: Error): void {
+    if (callback === undefined) return;
     const settle = () => this.settle(callback, error);
     if (this.receipt === undefined || this.#announced) queueMicrotask(settle);
     else (this.#lateCallbacks ??= []).push(settle);
@@ -296,6 +316,15 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
     if (this.upgrading || (this.progressAt > 0 && this.flushMs < Infinity)) return now;
     if (this.reader.refuses && !nobodyReads(this)) return now;
     return Math.max(this.movedAt, this.readsSince);
+  }
+
+  override get flushMs(): number {
+    return this.receipt === undefined ? super.flushMs : LAST_WRITE_MS;
+  }
+
+  override stalled(): void {
+    if (this.receipt === undefined) super.stalled();
+    else closeQuietly(this.transport!); // it was written to
   }
 
   /** Takes the read side for one face; the same face may claim it again. */

@@ -21,6 +21,17 @@ export function reasonOfEnd(peerEndedFirst: boolean, truncated: boolean): CloseR
   return peerEndedFirst ? "peer" : "local";
 }
 
+/**
+ * How long the last write of a socket that is destroyed may take. The kernel answers at once where it has room, but the
+ * runtime may not have looked yet: whether a connection that was just accepted can be written to, above all.
+ */
+export const LAST_WRITE_MS = 1_000;
+
+/** Whether the last write may take its time: not where the peer is gone, or is being got rid of. */
+export function waitsForLastWrite(reason: CloseReason): boolean {
+  return !["reset", "overflow", "shed", "heartbeat"].includes(reason) && !reason.startsWith("deadline:");
+}
+
 /** Whatever was still waiting when the socket closed gets this. */
 export function destroyedError(syscall: string): TcpError {
   return new TcpError(`Cannot ${syscall}: the socket is closed`, { code: "ERR_STREAM_DESTROYED", syscall });

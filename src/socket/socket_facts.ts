@@ -112,8 +112,8 @@ export abstract class SocketFacts extends SocketEmitter {
 
   /** Bytes written, those still queued included. */
   get bytesWritten(): number {
-    const { queue, receipt } = this.#connection;
-    return queue.sentBytes + (receipt?.unsentBytes ?? queue.length);
+    const { sentBytes, length, lostBytes } = this.#connection.queue;
+    return sentBytes + length + lostBytes;
   }
 
   /** Whether a connect is under way. */

@@ -56,6 +56,10 @@ export class WriteQueue implements ByteSink {
   sentBytes = 0;
   /** Bytes that were given to the kernel, those of the write in flight included: it may have taken them, or not. */
   handedBytes = 0;
+  /** Bytes that were thrown away. */
+  lostBytes = 0;
+  /** The kernel had no room for all of the last write. */
+  full = false;
   /** Number of `cork()` calls that are not undone; nothing leaves while there are any. */
   corked = 0;
   /** Where a reservation writes; see {@link ByteSink}. */
@@ -63,6 +67,7 @@ export class WriteQueue implements ByteSink {
 
   readonly #port: WriteQueuePort;
   #transport: Transport | undefined;
+  #largestWrite = Infinity;
   #writing = false;
   #scheduled = false;
   // The staging buffer that small writes go to, with the bytes in it.
@@ -77,6 +82,8 @@ export class WriteQueue implements ByteSink {
   // Nothing leaves once this many bytes have been sent.
   #parkAt = Infinity;
   #whenParked: (() => void) | undefined;
+  // The last offer has been made; told when it has been answered.
+  #concluded: (() => void) | undefined;
 
   constructor(port: WriteQueuePort) {
     this.#port = port;
@@ -85,6 +92,7 @@ export class WriteQueue implements ByteSink {
   /** From now on bytes can leave. */
   open(transport: Transport): void {
     this.#transport = transport;
+    this.#largestWrite = transport.maxWriteBytes ?? Infinity;
     this.#parkAt = Infinity;
   }
 
@@ -155,6 +163,7 @@ export class WriteQueue implements ByteSink {
   }
 
   commit(bytes: number): void {
+    if (this.#concluded !== undefined) return; // an encoder has closed the connection
     if (this.#reserved !== undefined) {
       const reserved = this.#reserved;
       this.#reserved = undefined;
@@ -191,6 +200,17 @@ export class WriteQueue implements ByteSink {
     else if (this.#callbacks !== undefined) this.#settleSent(); // of writes without bytes
   }
 
+  /**
+   * The connection ends, and nothing more is taken in. What is queued is offered to the kernel, as far as it has room, and a
+   * write in flight is waited for; then `concluded` is called, instead of everything that the port would be told. False if
+   * there is nothing to wait for: then it is not called.
+   */
+  conclude(concluded: () => void): boolean {
+    this.#concluded = concluded;
+    if (this.length > 0) this.flush();
+    return this.#writing;
+  }
+
   /** From now on nothing leaves any more. */
   close(): void {
     this.#transport = undefined;
@@ -198,6 +218,7 @@ export class WriteQueue implements ByteSink {
 
   /** Throws away what is queued and fails its callbacks. */
   abort(error: Error): void {
+    this.lostBytes += this.length;
     const callbacks = this.#callbacks?.slice(this.#settled);
     this.#tail =
       this.#segments =
@@ -211,9 +232,9 @@ export class WriteQueue implements ByteSink {
   // Never rejects: what fails goes to the port.
   async #send(transport: Transport): Promise<void> {
     this.#writing = true;
-    this.#port.flushing();
+    if (this.#concluded === undefined) this.#port.flushing();
     try {
-      while (this.length > 0 && (this.corked === 0 || this.#owesParked) && this.sentBytes < this.#parkAt) {
+      sending: while (this.length > 0 && (this.corked === 0 || this.#owesParked) && this.sentBytes < this.#parkAt) {
         let bytes: Uint8Array;
         let staging: Uint8Array | undefined;
         if (this.#segments !== undefined && this.#segments.length > 0) {
@@ -227,22 +248,27 @@ export class WriteQueue implements ByteSink {
         }
         for (let at = 0; at < bytes.length;) {
           this.handedBytes = this.sentBytes + bytes.length - at;
-          const taken = await transport.write(at === 0 ? bytes : bytes.subarray(at));
-          if (this.#transport === undefined) return; // aborted meanwhile
+          const part = at === 0 ? bytes : bytes.subarray(at);
+          const taken = await transport.write(part);
           at += taken;
           this.length -= taken;
           this.sentBytes += taken;
-          this.#port.wrote();
+          this.full = taken < part.length && taken < this.#largestWrite;
+          if (this.#concluded === undefined) this.#port.wrote();
+          else if (this.full) break sending;
           if (this.#callbacks !== undefined && this.length > 0) this.#settleSent();
         }
         if (staging !== undefined) returnStaging(staging);
       }
     } catch (error) {
       this.#writing = false;
-      if (this.#transport !== undefined) this.#port.writeFailed(error);
+      this.close(); // what is behind must not go where this is missing
+      if (this.#concluded !== undefined) this.#concluded();
+      else this.#port.writeFailed(error);
       return;
     }
     this.#writing = false;
+    if (this.#concluded !== undefined) return this.#concluded();
     this.#port.flushed();
     if (this.#whenParked !== undefined) {
       const parked = this.#whenParked;

@@ -35,6 +35,7 @@ const pipeError = () => Object.assign(new Deno.errors.BrokenPipe("Broken pipe"),
  */
 export class TlsTransport implements Transport, CarrierOwner {
   readonly joinsWrites = true;
+  readonly maxWriteBytes = MAX_WRITE_BYTES;
   readonly security: Security;
   readonly #carrier: TlsCarrier;
   readonly #stream: Duplex;

@@ -21,6 +21,8 @@ export interface Transport {
   setKeepAlive?(on: boolean): void;
   /** A write costs more than a copy, because each becomes a record of its own: several are better given in one piece. */
   readonly joinsWrites?: boolean;
+  /** Most that one write takes: then a write that takes as much says nothing of the kernel's room. */
+  readonly maxWriteBytes?: number;
   /** What TLS says of the connection; absent on plain TCP. */
   readonly security?: TransportSecurity;
   /** What a PROXY header in front of it said; absent where there was none. */
