@@ -58,8 +58,6 @@ export class WriteQueue implements ByteSink {
   handedBytes = 0;
   /** Bytes that were thrown away. */
   lostBytes = 0;
-  /** The kernel had no room for all of the last write. */
-  full = false;
   /** Number of `cork()` calls that are not undone; nothing leaves while there are any. */
   corked = 0;
   /** Where a reservation writes; see {@link ByteSink}. */
@@ -67,7 +65,6 @@ export class WriteQueue implements ByteSink {
 
   readonly #port: WriteQueuePort;
   #transport: Transport | undefined;
-  #largestWrite = Infinity;
   #writing = false;
   #scheduled = false;
   // The staging buffer that small writes go to, with the bytes in it.
@@ -82,6 +79,8 @@ export class WriteQueue implements ByteSink {
   // Nothing leaves once this many bytes have been sent.
   #parkAt = Infinity;
   #whenParked: (() => void) | undefined;
+  // The last write took a part of its bytes.
+  #part = false;
   // The last offer has been made; told when it has been answered.
   #concluded: (() => void) | undefined;
 
@@ -92,7 +91,6 @@ export class WriteQueue implements ByteSink {
   /** From now on bytes can leave. */
   open(transport: Transport): void {
     this.#transport = transport;
-    this.#largestWrite = transport.maxWriteBytes ?? Infinity;
     this.#parkAt = Infinity;
   }
 
@@ -119,6 +117,11 @@ export class WriteQueue implements ByteSink {
   /** Whether the kernel is being given bytes. */
   get inFlight(): boolean {
     return this.#writing;
+  }
+
+  /** Whether the kernel has no room, as far as is known. */
+  get full(): boolean {
+    return this.#transport?.full ?? this.#part;
   }
 
   /** Those who wait for bytes to be sent. */
@@ -253,7 +256,7 @@ export class WriteQueue implements ByteSink {
           at += taken;
           this.length -= taken;
           this.sentBytes += taken;
-          this.full = taken < part.length && taken < this.#largestWrite;
+          this.#part = taken < part.length;
           if (this.#concluded === undefined) this.#port.wrote();
           else if (this.full) break sending;
           if (this.#callbacks !== undefined && this.length > 0) this.#settleSent();

@@ -102,7 +102,7 @@ interface Facts {
 
 /** A `Deno.TlsConn` that tells a stream that was cut off as an end, and remembers that it was. */
 class DenoTlsTransport implements Transport {
-  readonly maxWriteBytes = 65_536;
+  readonly full = false; // it does not say: each write takes 64 KiB at most
   readonly security: TransportSecurity;
   readonly #connection: Deno.TlsConn;
   readonly #ended: () => void;

@@ -70,6 +70,8 @@ export class TlsCarrier {
   #smallReads = 0;
   // How much may still come before the handshake is done.
   #budget = MAX_HANDSHAKE_BYTES;
+  /** There was no room below for all of the last write. */
+  full = false;
   // The write in flight, and those that wait for it: one at most, but for an alert.
   #writing: Write | undefined;
   #waiting: Write[] | undefined;
@@ -212,6 +214,7 @@ export class TlsCarrier {
   // Made once: a promise's callbacks for each write would be two closures more.
   readonly #wrote = (taken: number) => {
     const { bytes, sent } = this.#writing!; // it is what was written
+    this.full = this.transport.full ?? taken < bytes.length;
     if (taken < bytes.length) return this.#send({ bytes: bytes.subarray(taken), sent });
     const next = this.#waiting?.shift();
     if (next === undefined) this.#writing = undefined;

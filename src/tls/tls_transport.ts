@@ -35,7 +35,6 @@ const pipeError = () => Object.assign(new Deno.errors.BrokenPipe("Broken pipe"),
  */
 export class TlsTransport implements Transport, CarrierOwner {
   readonly joinsWrites = true;
-  readonly maxWriteBytes = MAX_WRITE_BYTES;
   readonly security: Security;
   readonly #carrier: TlsCarrier;
   readonly #stream: Duplex;
@@ -79,6 +78,10 @@ export class TlsTransport implements Transport, CarrierOwner {
 
   get remoteAddr(): Deno.Addr {
     return this.#carrier.transport.remoteAddr;
+  }
+
+  get full(): boolean {
+    return this.#carrier.full;
   }
 
   get proxy(): ProxyInfo | undefined {

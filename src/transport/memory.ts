@@ -139,6 +139,10 @@ class MemoryEnd implements MemoryTransport {
     this.remoteAddr = remoteAddr;
   }
 
+  get full(): boolean {
+    return this.unreadBytes >= this.#link.capacityBytes;
+  }
+
   read(buffer: Uint8Array): Promise<number | null> {
     if (this.#closed) return Promise.reject(closedError());
     if (this.#read !== undefined) return Promise.reject(new Deno.errors.Busy("A read is pending already"));

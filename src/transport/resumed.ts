@@ -32,6 +32,10 @@ export class ResumedTransport implements Transport {
     return this.#below.proxy;
   }
 
+  get full(): boolean | undefined {
+    return this.#below.full;
+  }
+
   read(buffer: Uint8Array): Promise<number | null> {
     if (this.#pending !== undefined) return this.#readPending(this.#pending, buffer);
     if (this.#rest !== undefined) return Promise.resolve(this.#take(this.#rest, buffer));

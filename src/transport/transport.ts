@@ -21,8 +21,11 @@ export interface Transport {
   setKeepAlive?(on: boolean): void;
   /** A write costs more than a copy, because each becomes a record of its own: several are better given in one piece. */
   readonly joinsWrites?: boolean;
-  /** Most that one write takes: then a write that takes as much says nothing of the kernel's room. */
-  readonly maxWriteBytes?: number;
+  /**
+   * Whether there is no room for bytes, as far as is known. Where it is left out, a write that takes a part of its bytes
+   * means that.
+   */
+  readonly full?: boolean | undefined;
   /** What TLS says of the connection; absent on plain TCP. */
   readonly security?: TransportSecurity;
   /** What a PROXY header in front of it said; absent where there was none. */

@@ -1,11 +1,17 @@
 // What was written before a socket is destroyed: offered to the kernel once, and told as it was.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { once } from "node:events";
-import { ConnectionPool, createServer, framed, MessageProtocol, type TCPSocket } from "../../mod.ts";
+import { ConnectionPool, createServer, framed, MessageProtocol, TCPSocket } from "../../mod.ts";
 import { lines } from "../../src/framing/mod.ts";
+import { resolveSocketSettings } from "../../src/socket/settings.ts";
+import { adoptTransport } from "../../src/socket/tcp_socket.ts";
+import { createNetwork } from "../../src/testing/mod.ts";
+import { memoryPair } from "../../src/transport/memory.ts";
+import { FakeTime } from "../base/fake_time.ts";
 import { connectOn, openEnds, serverOn, SIDES, WIRES } from "../support/wires.ts";
-import { connectTo, readAll } from "../tls/support.ts";
+import { connectTo, readAll, server } from "../tls/support.ts";
+import { RecordingTransport } from "./recording_transport.ts";
 
 const WORD = "farewell";
 
@@ -335,3 +341,149 @@ Deno.test("What was written arrives at every one of many sockets that are destro
   assertEquals(new Set(await texts), new Set([WORD]));
   await app.close();
 });
+
+for (const wire of WIRES) {
+  const ways: Record<string, (socket: TCPSocket) => void> = {
+    "write() and destroy()": (socket) => {
+      socket.write(WORD);
+      socket.destroy();
+    },
+    "end(data) and destroy()": (socket) => socket.end(WORD).destroy(),
+    "await using": async (socket) => {
+      await using leaving = socket;
+      leaving.write(WORD);
+    },
+  };
+  for (const [name, leave] of Object.entries(ways)) {
+    Deno.test(`What was written arrives (${wire}): ${name} where the connection begins`, async () => {
+      await using app = serverOn(wire).onConnection(leave).listen(0, "127.0.0.1");
+      const closed = once(app, "connection").then(([socket]: TCPSocket[]) => socket!.closed);
+      assertEquals(String(await readAll(await connectOn(wire, app))), WORD);
+      const { bytesWritten, unsentBytes } = await closed;
+      assertEquals([bytesWritten, unsentBytes, app.metrics().open], [WORD.length, 0, 0]);
+    });
+  }
+}
+
+Deno.test("What is corked, or waits for the connection, is not offered, and told as unsent", async () => {
+  await using ends = await openEnds("TCP", "client");
+  const { app, socket, peer } = ends;
+  socket.cork();
+  socket.write(WORD);
+  socket.destroy();
+  const early = new TCPSocket().connect(app.address()!.port, "127.0.0.1");
+  early.write(WORD);
+  early.destroy();
+  for (const one of [socket, early]) {
+    const { bytesWritten, unsentBytes } = await one.closed;
+    assertEquals([bytesWritten, unsentBytes, one.bytesWritten], [0, WORD.length, WORD.length]);
+  }
+  assertEquals((await readAll(peer)).length, 0);
+});
+
+Deno.test("What was written for behind the handshake does not leave in the clear when the socket is destroyed", async () => {
+  await using ends = await openEnds("TCP", "server");
+  const { socket, peer } = ends;
+  const reading = readAll(peer);
+  socket.on("error", () => {});
+  socket.write("220 go on");
+  const { cert, key } = server;
+  const upgrading = socket.upgradeTls({ cert, key });
+  socket.write("secret");
+  socket.destroy();
+  await assertRejects(() => upgrading);
+  assertEquals(String(await reading), "220 go on");
+  const { bytesWritten, unsentBytes } = await socket.closed;
+  assertEquals([bytesWritten, unsentBytes], [9, 6]);
+});
+
+Deno.test("A socket that is destroyed is destroyed at once, and in the server's set until its last write is answered", async () => {
+  await using ends = await openEnds("TCP", "server");
+  const { app, socket } = ends;
+  const { id } = socket;
+  let closed = false;
+  socket.on("close", () => closed = true);
+  socket.write(WORD);
+  socket.destroy();
+  assertEquals([socket.destroyed, socket.readyState, socket.write("late"), closed], [true, "closed", false, false]);
+  assertEquals(app.connections.get(id), socket);
+  await socket.closed;
+  assertEquals([closed, app.connections.get(id)], [true, undefined]);
+  const { open, accepted, closed: reasons } = app.metrics();
+  assertEquals([open, accepted, reasons.destroyed], [0, 1, 1]);
+});
+
+for (const [what, reason, destroy] of [
+  ["by the user", "destroyed", (socket: TCPSocket) => socket.destroy()],
+  ["because of its queue", "overflow", (socket: TCPSocket) => socket.write(WORD)],
+] as const) {
+  Deno.test({
+    name: `A peer that takes nothing does not keep a socket that is destroyed ${what}`,
+    permissions: "none",
+    async fn() {
+      await using network = createNetwork();
+      const { promise, resolve } = Promise.withResolvers<TCPSocket>();
+      const port = network.listen(createServer("tcp", { limits: { maxWriteQueueBytes: 100_000 } }).onConnection(resolve));
+      const client = await network.connect(port);
+      client.pause();
+      const socket = await promise;
+      socket.on("error", () => {});
+      socket.write(new Uint8Array(200_000));
+      await network.advance(10); // as much of it as goes is on its way
+      destroy(socket);
+      const receipt = await socket.closed; // time stands still
+      assertEquals(receipt.reason, reason);
+      assertEquals(receipt.bytesWritten + receipt.unsentBytes, 200_000);
+      assert(receipt.bytesWritten > 0 && receipt.unsentBytes > 0);
+      client.destroy();
+    },
+  });
+}
+
+/** A connection whose writes are never answered, nor is it known whether there is room. */
+class Silent extends RecordingTransport {
+  closed = false;
+  override get full(): boolean {
+    return false;
+  }
+  override write(): Promise<number> {
+    return new Promise((_, reject) => this.#reject = reject);
+  }
+  override close(): void {
+    this.closed = true;
+    this.#reject?.(new Deno.errors.Interrupted("operation canceled"));
+    super.close();
+  }
+  #reject: ((error: Error) => void) | undefined;
+}
+
+for (const [what, waits, destroy] of [
+  ["a second for its last write", true, (socket: TCPSocket) => socket.destroy()],
+  ["not for its last write where the queue was too long", false, (socket: TCPSocket) => socket.write(WORD)],
+] as const) {
+  Deno.test({
+    name: `A socket that is destroyed waits ${what}`,
+    permissions: "none",
+    async fn() {
+      using time = new FakeTime();
+      const transport = new Silent(memoryPair()[0]);
+      const host = { connectionClosed() {}, connectionFailed() {}, handlerFailed() {} };
+      const settings = resolveSocketSettings(undefined, { maxWriteQueueBytes: 5 }, undefined);
+      const socket = adoptTransport(transport, settings, host);
+      socket.on("error", () => {});
+      const { promise: failed, resolve } = Promise.withResolvers<Error | null | undefined>();
+      socket.write(WORD, resolve);
+      destroy(socket);
+      assertEquals([socket.destroyed, transport.closed], [true, !waits]);
+      if (waits) {
+        time.tick(999);
+        assertEquals(transport.closed, false);
+        time.tick(1);
+        assertEquals(transport.closed, true);
+      }
+      assert(await failed instanceof Error);
+      const { bytesWritten, unsentBytes } = await socket.closed;
+      assertEquals([bytesWritten, unsentBytes], [0, WORD.length]);
+    },
+  });
+}

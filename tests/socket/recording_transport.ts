@@ -23,6 +23,10 @@ export class RecordingTransport implements Transport {
     this.remoteAddr = inner.remoteAddr;
   }
 
+  get full(): boolean | undefined {
+    return this.#inner.full;
+  }
+
   read(buffer: Uint8Array): Promise<number | null> {
     this.windows.push(buffer);
     return this.#inner.read(buffer);
