@@ -7,7 +7,8 @@ import type { TCPSocket } from "../socket/tcp_socket.ts";
 import { normalizeAddress } from "../transport/transport.ts";
 
 /**
- * The sockets that are open now. A socket leaves when it is destroyed.
+ * The sockets that are open now. A socket leaves right before its `close`, so that one that is `destroyed` may
+ * still be among them while its last write is under way.
  *
  * @example
  * ```ts

@@ -6,27 +6,14 @@
 import type { Buffer } from "node:buffer";
 import { asError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
-import { closeQuietly, type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
-import { type CloseReason, type CloseReceipt, receiptOf } from "../telemetry/close_receipt.ts";
-import { endBegun, enterFlushWatch, flushEnded, flushStarted, leaveFlushWatch } from "./flush_watch.ts";
-import { AcceptedWork } from "./accepted_work.ts";
-import type { Companions } from "./companions.ts";
-import { announceEnd, type Audience, throwLater } from "./announce_end.ts";
+import { type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
+import { endBegun, enterFlushWatch, flushEnded } from "./flush_watch.ts";
+import { throwLater } from "./announce_end.ts";
 import type { ByteHolder, ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
+import { Departure } from "./departure.ts";
 import { endGuarded, takeGuarded } from "./guarded_consumer.ts";
 import { canWrite, type LifecycleEvent, type LifecycleState, step } from "./lifecycle.ts";
-import {
-  claimedError,
-  destroyedError,
-  finishedError,
-  LAST_WRITE_MS,
-  overflowError,
-  reasonOf,
-  reasonOfEnd,
-  reasonOfFailure,
-  refusedWrite,
-  waitsForLastWrite,
-} from "./endings.ts";
+import { claimedError, overflowError, reasonOfEnd, reasonOfFailure, refusedWrite } from "./endings.ts";
 import { letGo, NOBODY, nobodyReads } from "./nobody.ts";
 import { ReadLoop, type ReadPort, type Taken } from "./read_loop.ts";
 import type { SocketSettings } from "./settings.ts";
@@ -34,46 +21,26 @@ import { tune } from "./tuning.ts";
 import { type WriteCallback, WriteQueue, type WriteQueuePort } from "./write_queue.ts";
 
 /** Engine of one socket; see the module's comment. */
-export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort {
+export class Connection extends Departure implements WriteQueuePort, ReadPort {
   override state: LifecycleState = "idle";
-  transport: Transport | undefined;
-  consumer: ReadConsumer | undefined;
+  override transport: Transport | undefined;
+  override consumer: ReadConsumer | undefined;
   override readonly queue: WriteQueue = new WriteQueue(this);
   override readonly reader: ReadLoop = new ReadLoop(this);
   settings: SocketSettings;
-  readonly face: ConnectionFace;
-  readonly host: SocketHost | undefined;
+  override readonly face: ConnectionFace;
+  override readonly host: SocketHost | undefined;
   allowHalfOpen: boolean;
   needDrain = false;
-  writeFinished = false;
-  /** How it ends; its counts are final when `close` is emitted. */
-  receipt: CloseReceipt | undefined;
-  /** Pipes into this socket, and protocols on it. */
-  companions: Companions | undefined;
   /** The protocols on this socket that keep bytes. */
   holders: ByteHolder[] | undefined;
-  /** Gives up a connect that is under way. */
-  stopDialing: (() => void) | undefined;
-  /** Somebody has `closed`: he is told how the connection ended, so that of a client nothing is uncaught. */
-  awaited = false;
-  /** Whoever awaits the connection gets its error. */
-  connectFailed: ((error: Error | undefined) => void) | undefined;
   /** `upgradeTls` has the transport. */
   upgrading = false;
   kept = false;
-  /** The writable stream hears of the end; true if that told somebody of the error. */
-  writerFailed: ((error: Error | undefined) => boolean) | undefined;
 
   // Whether the peer's FIN came before our end, for the reason and for the code of a late write.
   #peerEndedFirst = false;
-  #endCallbacks: WriteCallback[] | undefined;
-  // The callback of the write that was not taken, and is why it ended.
-  #refused: WriteCallback | undefined;
-  // Callbacks of calls that came after the end and before `close`, which is the last.
-  #lateCallbacks: (() => void)[] | undefined;
-  #announced = false;
   #thrown: Error | undefined;
-  #closed: PromiseWithResolvers<CloseReceipt> | undefined;
 
   constructor(face: ConnectionFace, settings: SocketSettings, host: SocketHost | undefined) {
     super();
@@ -112,29 +79,9 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
 
   /** The user has no more to write: what is queued goes out, then FIN. */
   override end(callback?: WriteCallback): void {
-    if (callback !== undefined) {
-      if (this.writeFinished) this.#settleSoon(callback, finishedError());
-      else if (this.receipt !== undefined) this.#settleSoon(callback, this.receipt.error ?? destroyedError("end"));
-      else (this.#endCallbacks ??= []).push(callback);
-    }
+    if (callback !== undefined) this.whenFinished(callback);
     this.queue.corked = 0;
     this.#step("localEnd");
-  }
-
-  /**
-   * Ends everything now. With `error`, `error` is emitted before `close`; `audience` says who else is told, because
-   * somebody was told already.
-   */
-  override destroy(error?: Error, reason: CloseReason = reasonOf(error), audience: Audience = "all"): void {
-    if (this.receipt !== undefined || (this.state === "closed" && error === undefined)) return;
-    this.#finish(error, reason, audience);
-  }
-
-  /** The receipt, once the connection is over. */
-  get closed(): Promise<CloseReceipt> {
-    this.#closed ??= Promise.withResolvers();
-    if (this.receipt !== undefined && this.#announced) this.#closed.resolve(this.receipt);
-    return this.#closed.promise;
   }
 
   #step(event: LifecycleEvent): void {
@@ -165,13 +112,14 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
         break;
       case "emitFinish":
       case "emitFinish+close":
-        this.#emitFinish();
+        this.finished();
+        letGo(this);
         break;
     }
     // Here `state` is closed already; a listener that found something wrong may have finished it with its error.
     if (next.action === "emitEnd+close" || next.action === "emitFinish+close") {
       const truncated = this.transport?.security?.truncated ?? false;
-      if (this.receipt === undefined) this.#finish(undefined, reasonOfEnd(this.#peerEndedFirst, truncated), "all");
+      if (this.receipt === undefined) this.depart(undefined, reasonOfEnd(this.#peerEndedFirst, truncated), "all");
     }
   }
 
@@ -180,60 +128,6 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
     const sent = () => this.#step("finSent");
     // A shutdown that fails means that the peer reset the connection, which the read side reports.
     this.transport?.closeWrite().then(sent, sent);
-  }
-
-  #emitFinish(): void {
-    this.writeFinished = true;
-    const callbacks = this.#endCallbacks;
-    this.#endCallbacks = undefined;
-    callbacks?.forEach((callback) => this.settle(callback, undefined));
-    this.emit("finish");
-    this.companions?.writesOver();
-    letGo(this);
-  }
-
-  /** Ends everything; what is queued is offered to the kernel once more before the descriptor goes. */
-  #finish(error: Error | undefined, reason: CloseReason, audience: Audience): void {
-    this.state = "closed";
-    const { queue, transport } = this;
-    const { inFlight } = queue;
-    this.stopClocks();
-    this.reader.close();
-    this.receipt = receiptOf(reason, this.bytesRead, queue.sentBytes, queue.length, error);
-    this.stopDialing?.();
-    const idle = queue.length === 0 && !inFlight;
-    if (idle || !queue.conclude(() => this.#free(audience, inFlight))) this.#free(audience, inFlight);
-    // Where the kernel has answered, or the peer is at fault, nobody waits: a write in flight tells how it fares all the same.
-    else if (queue.full || !waitsForLastWrite(reason)) closeQuietly(transport!); // a write needs one
-    else flushStarted(this, this.progressAt || this.wroteAt);
-  }
-
-  /** Lets go of the descriptor; what is left to tell is told in a microtask. */
-  #free(audience: Audience, inFlight: boolean): void {
-    const { queue, transport } = this;
-    queue.close();
-    if (transport !== undefined) {
-      leaveFlushWatch(this);
-      closeQuietly(transport);
-    }
-    const { reason, error, bytesWritten } = this.receipt!; // set above
-    if (bytesWritten !== queue.sentBytes) {
-      this.receipt = receiptOf(reason, this.bytesRead, queue.sentBytes, queue.length, error);
-    }
-    this.host?.connectionClosed(this.face, this.receipt!);
-    queueMicrotask(() => this.#announce(error, audience, inFlight));
-  }
-
-  #announce(error: Error | undefined, audience: Audience, inFlight: boolean): void {
-    const endCallbacks = this.#endCallbacks ?? [];
-    this.#endCallbacks = undefined;
-    announceEnd(this, error, audience, inFlight, endCallbacks, this.#refused);
-    const late = this.#lateCallbacks;
-    this.#lateCallbacks = undefined;
-    this.#announced = true;
-    late?.forEach((settle) => settle());
-    this.emit("close", error !== undefined);
-    if (this.receipt !== undefined) this.#closed?.resolve(this.receipt);
   }
 
   /** Queues bytes; false means: wait for `drain`. */
@@ -269,17 +163,9 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
   #refuseWrite(callback: WriteCallback | undefined): void {
     if (this.state === "closed" && callback === undefined) return; // nobody to tell, and broadcasts do it a lot
     const error = refusedWrite(this.state, this.#peerEndedFirst && !this.allowHalfOpen);
-    if (this.state === "closed" || this.shutDown) return this.#settleSoon(callback, error);
-    this.#refused = callback; // what was written before has its answer first
+    if (this.state === "closed" || this.shutDown) return this.settleSoon(callback, error);
+    this.lateWrite = callback; // what was written before has its answer first
     this.destroy(error, "error");
-  }
-
-  /** Later in this turn, but before `close`. */
-  #settleSoon(callback: WriteCallback | undefined, error: Error): void {
-    if (callback === undefined) return;
-    const settle = () => this.settle(callback, error);
-    if (this.receipt === undefined || this.#announced) queueMicrotask(settle);
-    else (this.#lateCallbacks ??= []).push(settle);
   }
 
   #flush(): void {
@@ -316,15 +202,6 @@ export class Connection extends AcceptedWork implements WriteQueuePort, ReadPort
     if (this.upgrading || (this.progressAt > 0 && this.flushMs < Infinity)) return now;
     if (this.reader.refuses && !nobodyReads(this)) return now;
     return Math.max(this.movedAt, this.readsSince);
-  }
-
-  override get flushMs(): number {
-    return this.receipt === undefined ? super.flushMs : LAST_WRITE_MS;
-  }
-
-  override stalled(): void {
-    if (this.receipt === undefined) super.stalled();
-    else closeQuietly(this.transport!); // it was written to
   }
 
   /** Takes the read side for one face; the same face may claim it again. */

@@ -413,17 +413,21 @@ Deno.test("A socket that is destroyed is destroyed at once, and in the server's 
   assertEquals([open, accepted, reasons.destroyed], [0, 1, 1]);
 });
 
-for (const [what, reason, destroy] of [
-  ["by the user", "destroyed", (socket: TCPSocket) => socket.destroy()],
-  ["because of its queue", "overflow", (socket: TCPSocket) => socket.write(WORD)],
-] as const) {
+for (
+  const [what, reason, destroy] of [
+    ["by the user", "destroyed", (socket: TCPSocket) => socket.destroy()],
+    ["because of its queue", "overflow", (socket: TCPSocket) => socket.write(WORD)],
+  ] as const
+) {
   Deno.test({
     name: `A peer that takes nothing does not keep a socket that is destroyed ${what}`,
     permissions: "none",
     async fn() {
       await using network = createNetwork();
       const { promise, resolve } = Promise.withResolvers<TCPSocket>();
-      const port = network.listen(createServer("tcp", { limits: { maxWriteQueueBytes: 100_000 } }).onConnection(resolve));
+      const port = network.listen(
+        createServer("tcp", { limits: { maxWriteQueueBytes: 100_000 } }).onConnection(resolve),
+      );
       const client = await network.connect(port);
       client.pause();
       const socket = await promise;
@@ -457,10 +461,12 @@ class Silent extends RecordingTransport {
   #reject: ((error: Error) => void) | undefined;
 }
 
-for (const [what, waits, destroy] of [
-  ["a second for its last write", true, (socket: TCPSocket) => socket.destroy()],
-  ["not for its last write where the queue was too long", false, (socket: TCPSocket) => socket.write(WORD)],
-] as const) {
+for (
+  const [what, waits, destroy] of [
+    ["a second for its last write", true, (socket: TCPSocket) => socket.destroy()],
+    ["not for its last write where the queue was too long", false, (socket: TCPSocket) => socket.write(WORD)],
+  ] as const
+) {
   Deno.test({
     name: `A socket that is destroyed waits ${what}`,
     permissions: "none",

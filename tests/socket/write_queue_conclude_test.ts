@@ -97,32 +97,35 @@ unit("WriteQueue says that the kernel is full while a write waits for room", asy
   assertEquals([queue.sentBytes, queue.length, port.told], [2, 1, ["flushing", "wrote 2"]]);
 });
 
-unit("WriteQueue.conclude() does not offer what is corked, or behind a failed write, or without a connection", async () => {
-  const { transport } = recordedPair();
-  const corked = makeQueue(transport);
-  corked.queue.corked = 1;
-  corked.queue.append(counting(3));
-  assertEquals(corked.queue.conclude(() => corked.port.told.push("concluded")), false);
+unit(
+  "WriteQueue.conclude() does not offer what is corked, or behind a failed write, or without a connection",
+  async () => {
+    const { transport } = recordedPair();
+    const corked = makeQueue(transport);
+    corked.queue.corked = 1;
+    corked.queue.append(counting(3));
+    assertEquals(corked.queue.conclude(() => corked.port.told.push("concluded")), false);
 
-  const pending = makeQueue();
-  pending.queue.append(counting(3));
-  assertEquals(pending.queue.conclude(() => pending.port.told.push("concluded")), false);
+    const pending = makeQueue();
+    pending.queue.append(counting(3));
+    assertEquals(pending.queue.conclude(() => pending.port.told.push("concluded")), false);
 
-  const kernel = new Kernel(0);
-  const failed = makeQueue(kernel.transport);
-  failed.port.writeFailed = () => {
-    assertEquals(failed.queue.conclude(() => failed.port.told.push("concluded")), false);
-    failed.port.told.push("failed");
-  };
-  failed.queue.append(counting(3));
-  failed.queue.append(counting(5_000));
-  failed.queue.flush();
-  kernel.transport.close();
-  await turn();
-  assertEquals([corked, pending, failed].map(({ port }) => port.told), [[], [], ["flushing", "failed"]]);
-  assertEquals([transport.writeSizes, failed.queue.length], [[], 5_003]);
-  transport.close();
-});
+    const kernel = new Kernel(0);
+    const failed = makeQueue(kernel.transport);
+    failed.port.writeFailed = () => {
+      assertEquals(failed.queue.conclude(() => failed.port.told.push("concluded")), false);
+      failed.port.told.push("failed");
+    };
+    failed.queue.append(counting(3));
+    failed.queue.append(counting(5_000));
+    failed.queue.flush();
+    kernel.transport.close();
+    await turn();
+    assertEquals([corked, pending, failed].map(({ port }) => port.told), [[], [], ["flushing", "failed"]]);
+    assertEquals([transport.writeSizes, failed.queue.length], [[], 5_003]);
+    transport.close();
+  },
+);
 
 unit("WriteQueue sends nothing that is queued after conclude()", async () => {
   const { transport, faults, peer } = recordedPair();
