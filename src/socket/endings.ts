@@ -23,9 +23,10 @@ export function reasonOfEnd(peerEndedFirst: boolean, truncated: boolean): CloseR
 
 /**
  * How long the last write of a socket that is destroyed may take. The kernel answers at once where it has room, but the
- * runtime may not have looked yet: whether a connection that was just accepted can be written to, above all.
+ * runtime may not have looked yet: whether a connection that was just accepted can be written to, above all. A busy process
+ * has looked by then, because the watch waits until everything has been read.
  */
-export const LAST_WRITE_MS = 1_000;
+export const LAST_WRITE_MS = 100;
 
 /** Whether the last write may take its time: not where the peer is gone, or is being got rid of. */
 export function waitsForLastWrite(reason: CloseReason): boolean {

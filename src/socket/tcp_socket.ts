@@ -201,7 +201,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
    * Ends the connection now. With an error: `error`, then `close(true)`; without: `close(false)`. What was written before is
    * offered to the kernel once, unless it is corked: `write(data)` and `destroy()` send `data` where there is room. What
    * there is no room for is lost, and counted in `unsentBytes` of {@link TCPSocket.closed}. Events wait for the answer,
-   * which comes at once as a rule and never takes longer than a second.
+   * which comes at once as a rule; a peer that takes nothing is not waited for.
    */
   destroy(error?: Error): this {
     connectionOf(this).destroy(error);
