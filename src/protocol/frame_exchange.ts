@@ -67,10 +67,6 @@ export class FrameExchange<In, Out> implements Companion {
   // It is one of these two that has paused the socket.
   #stopped = false;
   #bad = 0;
-  readonly #closed = () => {
-    // It may be the close of the connection before this one.
-    if (this.#connection.receipt !== undefined) this.#stopHeartbeat();
-  };
 
   constructor(
     socket: TCPSocket,
@@ -148,24 +144,18 @@ export class FrameExchange<In, Out> implements Companion {
   }
 
   startHeartbeat(options: MessageHeartbeatOptions<In, Out>): Heartbeat {
-    const started = new MessageHeartbeat(this.#connection, (message: In) => this.send(message), options);
-    const { heartbeat } = started;
-    if (this.#connection.receipt !== undefined) return heartbeat;
-    this.#stopHeartbeat();
-    this.#heartbeat = started;
-    this.#socket.on("close", this.#closed);
-    this.hear();
-    return heartbeat.start();
-  }
-
-  #stopHeartbeat(): void {
+    const send = (message: In) => this.send(message);
+    const started = new MessageHeartbeat(this.#socket, this.#connection, send, options);
+    if (this.#connection.receipt !== undefined) return started.heartbeat;
     this.#heartbeat?.heartbeat.stop();
-    this.#socket.off("close", this.#closed);
+    this.#heartbeat = started;
+    this.hear();
+    return started.heartbeat.start();
   }
 
   beginAfresh(former: CloseReceipt): boolean {
     const paused = this.#paused || this.#stopped;
-    this.#stopHeartbeat();
+    this.#heartbeat?.heartbeat.stop();
     this.#heartbeat = this.#decoder = undefined;
     this.#paused =
       this.#detached =
@@ -233,7 +223,7 @@ export class FrameExchange<In, Out> implements Companion {
     this.detach();
     this.#connection.companions?.remove(this); // whoever goes on hears of failures
     this.#detached = false; // there is nothing left to keep, and whoever feeds by hand may go on
-    this.#stopHeartbeat(); // its pings are words of this codec
+    this.#heartbeat?.heartbeat.stop(); // its pings are words of this codec
     const decoder = this.#decoder;
     if (decoder === undefined) return new Uint8Array(0);
     this.#decoder = undefined;

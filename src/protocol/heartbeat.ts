@@ -7,8 +7,8 @@ import { DeadlineTimer } from "../base/deadline_timer.ts";
 
 /** What a {@link Heartbeat} does, on whatever it watches. */
 export interface HeartbeatPort {
-  /** Sends a ping, which a live peer answers. */
-  ping(): void;
+  /** Sends a ping, which a live peer answers; gives false if none could be sent now. */
+  ping(): boolean | void;
   /** The peer is gone; the heartbeat has stopped. */
   lost(): void;
   /**
@@ -157,7 +157,7 @@ export class Heartbeat {
     } else {
       this.#pingedAt = now();
       this.#unanswered++;
-      this.#port.ping();
+      if (this.#port.ping() === false) this.#unanswered--;
     }
     // Either may have stopped it, or started it anew.
     return this.#running && !this.#timer.armed ? now() + this.#waitMs() : Infinity;

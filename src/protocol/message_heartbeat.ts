@@ -4,6 +4,7 @@ import { typeError } from "../base/argument_errors.ts";
 import { checkFunction } from "../base/check.ts";
 import { TcpError } from "../base/errors.ts";
 import type { Connection } from "../socket/connection.ts";
+import type { TCPSocket } from "../socket/tcp_socket.ts";
 import {
   Heartbeat,
   HEARTBEAT_KEYS,
@@ -27,6 +28,30 @@ export interface MessageHeartbeatOptions<In, Out = In> extends HeartbeatOptions 
 
 const KEYS = [...HEARTBEAT_KEYS, "ping", "isPong", "isPing", "pong"];
 
+/** Listens for the end of its socket while it beats, and only then. */
+class SocketHeartbeat extends Heartbeat {
+  readonly #socket: TCPSocket;
+  readonly #ended = () => {
+    if (this.#socket.destroyed) this.stop(); // else it is the close of the connection before this one
+  };
+
+  constructor(port: HeartbeatPort, rhythm: ResolvedHeartbeat, socket: TCPSocket) {
+    super(port, rhythm);
+    this.#socket = socket;
+  }
+
+  override start(): this {
+    if (this.running || this.#socket.destroyed) return this;
+    this.#socket.on("close", this.#ended);
+    return super.start();
+  }
+
+  override stop(): void {
+    this.#socket.off("close", this.#ended);
+    super.stop();
+  }
+}
+
 /** The heartbeat of one connection. */
 export class MessageHeartbeat<In, Out> implements HeartbeatPort {
   readonly heartbeat: Heartbeat;
@@ -34,10 +59,18 @@ export class MessageHeartbeat<In, Out> implements HeartbeatPort {
   readonly #rhythm: ResolvedHeartbeat;
   readonly #words: MessageHeartbeatOptions<In, Out>;
   readonly #send: (message: In) => unknown;
+  // What had come and gone by the last beat, and whether a write waited for the peer then.
   #bytesRead: number;
+  #bytesSent = 0;
+  #waited = false;
 
   /** Not started yet. */
-  constructor(connection: Connection, send: (message: In) => unknown, options: MessageHeartbeatOptions<In, Out>) {
+  constructor(
+    socket: TCPSocket,
+    connection: Connection,
+    send: (message: In) => unknown,
+    options: MessageHeartbeatOptions<In, Out>,
+  ) {
     this.#rhythm = resolveHeartbeat(options, KEYS);
     const { ping, isPong, isPing, pong } = this.#words = { ...options };
     checkFunction("ping", ping);
@@ -50,7 +83,7 @@ export class MessageHeartbeat<In, Out> implements HeartbeatPort {
     this.#connection = connection;
     this.#send = send;
     this.#bytesRead = connection.bytesRead;
-    this.heartbeat = new Heartbeat(this, this.#rhythm);
+    this.heartbeat = new SocketHeartbeat(this, this.#rhythm, socket);
   }
 
   /** Whether the message was the heartbeat's own. */
@@ -61,24 +94,35 @@ export class MessageHeartbeat<In, Out> implements HeartbeatPort {
       return true;
     }
     if (pong === undefined || isPing?.(message) !== true) return false;
-    if (!this.#connection.writeEnded) this.#send(pong(message));
+    if (this.#hasRoom) this.#send(pong(message));
     return true;
   }
 
-  ping(): void {
-    if (this.#connection.writeEnded) return;
+  /** A queue that holds all it may has no place for pings and pongs: each would be the one write too many. */
+  get #hasRoom(): boolean {
+    const { queue, settings, writeEnded } = this.#connection;
+    return !writeEnded && queue.length < settings.maxWriteQueueBytes;
+  }
+
+  ping(): boolean {
+    if (!this.#hasRoom) return false;
     try {
       this.#send(this.#words.ping());
     } catch (thrown) {
       this.#connection.handlerThrew(thrown);
     }
+    return true;
   }
 
   // The connection counts bytes anyway, so that no message pays for its heartbeat.
   heard(): boolean {
-    const { bytesRead, reader, writeEnded } = this.#connection;
-    const moved = bytesRead !== this.#bytesRead;
+    const { bytesRead, reader, writeEnded, queue } = this.#connection;
+    // What had to wait leaves only as the peer takes what went before; its pong waits behind all of that.
+    const taken = this.#waited && queue.sentBytes !== this.#bytesSent;
+    const moved = bytesRead !== this.#bytesRead || taken;
     this.#bytesRead = bytesRead;
+    this.#bytesSent = queue.sentBytes;
+    this.#waited = queue.inFlight;
     // Whom we do not listen to, or cannot ask any more, cannot be blamed.
     return moved || reader.refuses || writeEnded;
   }

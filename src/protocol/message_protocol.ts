@@ -152,9 +152,11 @@ export class MessageProtocol<In = unknown, Out = In> {
 
   /**
    * Pings the peer from now on, answers its pings, and ends it where it is gone without a word: `ETIMEDOUT`, reason
-   * `heartbeat`, within `intervalMs * (misses + 1)`. Whatever comes is life. Ends with the socket; a second call starts
-   * anew with other options. Only for peers that answer: how do you know? They say so, or they ping first. After our own
-   * `end()` nobody is pinged or blamed any more.
+   * `heartbeat`, within `intervalMs * (misses + 1)`. Whatever comes is life, and so is a write that had to wait for the
+   * peer and goes on: its pong stands behind all that it is being sent. (The system takes a slow peer's bytes in lumps of
+   * a megabyte or two: `intervalMs * misses` should be longer than the slowest peer needs for one.) Ends with the socket;
+   * a second call starts anew with other options. Only for peers that answer: how do you know? They say so, or they ping
+   * first. After our own `end()` nobody is pinged or blamed any more.
    *
    * @example
    * ```ts
