@@ -5,7 +5,8 @@ import { Fifo } from "../base/fifo.ts";
 import { canWrite } from "../socket/lifecycle.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
-import type { FrameExchange, MessageTaker } from "./frame_exchange.ts";
+import type { FrameExchange } from "./frame_exchange.ts";
+import type { MessageTaker } from "./frame_receiver.ts";
 import { exchangeOf, type MessagePeer } from "./message_peer.ts";
 
 /** How requests are answered. */

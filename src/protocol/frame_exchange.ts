@@ -10,25 +10,9 @@ import type { CloseReceipt } from "../telemetry/close_receipt.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import { claimedError } from "../socket/endings.ts";
 import { TCPSocket } from "../socket/tcp_socket.ts";
+import type { FrameReceiver, MessageTaker } from "./frame_receiver.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { MessageHeartbeat, type MessageHeartbeatOptions } from "./message_heartbeat.ts";
-
-/** Who receives. The user's code is behind it, so it may throw, and may be async. */
-export interface FrameReceiver<Out> {
-  onMessage(message: Out): unknown;
-  /** A `MessageError`, behind which the stream goes on, or the failure that has destroyed the socket. */
-  onError(error: Error): unknown;
-}
-
-/** Takes messages before the receiver hears of them: requests and answers. */
-export interface MessageTaker<Out> {
-  /** Whether it took the message. */
-  takes(message: Out): boolean;
-  /** Whether the bad message was its. */
-  takesError(error: MessageError): boolean;
-  /** The socket connects again; the receipt is that of the connection before. */
-  beginAfresh(former: CloseReceipt): void;
-}
 
 // Whose messages go where: two that read the same socket would each take all of them.
 const attached = new WeakMap<TCPSocket, object>();
@@ -40,6 +24,7 @@ export class FrameExchange<In, Out> implements Companion {
   /** It takes requests, which are all that is left. */
   answerer: MessageTaker<Out> | undefined;
   readonly #socket: TCPSocket;
+  #connection: Connection;
   readonly #codec: Codec<In, Out>;
   readonly #receiver: FrameReceiver<Out>;
   // What the receiver's `onError` is as long as nobody hears errors.
@@ -77,15 +62,17 @@ export class FrameExchange<In, Out> implements Companion {
   ) {
     if (!(socket instanceof TCPSocket)) throw invalid("socket", "a TCPSocket of this package", socket);
     this.#socket = socket;
+    this.#connection = connectionOf(socket);
     this.#codec = codec;
     this.#receiver = receiver;
     this.#unheard = unheard;
     if (head !== undefined) this.#push(head);
   }
 
-  /** The socket's own may change: a client connects again. */
-  get #connection(): Connection {
-    return connectionOf(this.#socket);
+  /** The socket's connection. A client connects again: whoever has nothing to do with the old one is not told. */
+  #current(): Connection {
+    if (this.#connection.receipt !== undefined) this.#connection = connectionOf(this.#socket);
+    return this.#connection;
   }
 
   get bufferedBytes(): number {
@@ -93,7 +80,7 @@ export class FrameExchange<In, Out> implements Companion {
   }
 
   send(message: In): boolean {
-    const connection = this.#connection;
+    const connection = this.#current();
     if (this.#codec.encodeInto === undefined) return connection.write(this.#codec.encode(message));
     if (connection.state !== "open" && !connection.beginWrite()) return false;
     if (connection.queue.length >= connection.settings.maxWriteQueueBytes && !connection.beginWrite()) return false;
@@ -107,12 +94,12 @@ export class FrameExchange<In, Out> implements Companion {
   }
 
   sendEncoded(frame: Uint8Array): boolean {
-    return this.#connection.write(frame);
+    return this.#current().write(frame);
   }
 
   /** The receiver is told from now on if the connection fails, and begins afresh when the socket connects again. */
   hear(): void {
-    (this.#connection.companions ??= new Companions()).add(this);
+    (this.#current().companions ??= new Companions()).add(this);
   }
 
   /** The connection has failed. */
@@ -138,14 +125,14 @@ export class FrameExchange<In, Out> implements Companion {
     attached.set(this.#socket, this);
     this.#listeners = { data, end };
     this.#detached = false;
-    this.#ended = this.#connection.readEnded;
+    this.#ended = this.#current().readEnded;
     this.hear();
     if (this.bufferedBytes > 0) queueMicrotask(() => this.#deliverGuarded());
   }
 
   startHeartbeat(options: MessageHeartbeatOptions<In, Out>): Heartbeat {
     const send = (message: In) => this.send(message);
-    const started = new MessageHeartbeat(this.#socket, this.#connection, send, options);
+    const started = new MessageHeartbeat(this.#socket, this.#current(), send, options);
     if (this.#connection.receipt !== undefined) return started.heartbeat;
     this.#heartbeat?.heartbeat.stop();
     this.#heartbeat = started;
@@ -157,14 +144,11 @@ export class FrameExchange<In, Out> implements Companion {
     const paused = this.#paused || this.#stopped;
     this.#heartbeat?.heartbeat.stop();
     this.#heartbeat = this.#decoder = undefined;
-    this.#paused =
-      this.#detached =
-      this.#ended =
-      this.#endTold =
-      this.#failed =
-        false;
+    this.#paused = this.#detached = this.#failed = false;
+    this.#ended = this.#endTold = false;
     this.#resting = this.#full = this.#stopped = false;
     this.#bad = 0;
+    this.#connection = connectionOf(this.#socket);
     this.hear();
     this.requester?.beginAfresh(former);
     this.answerer?.beginAfresh(former);
@@ -241,8 +225,8 @@ export class FrameExchange<In, Out> implements Companion {
   }
 
   #makeDecoder(): FrameDecoder<Out> {
-    (this.#connection.holders ??= []).push(this);
     this.hear();
+    (this.#connection.holders ??= []).push(this);
     return this.#codec.decoder();
   }
 

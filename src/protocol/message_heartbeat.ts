@@ -31,17 +31,19 @@ const KEYS = [...HEARTBEAT_KEYS, "ping", "isPong", "isPing", "pong"];
 /** Listens for the end of its socket while it beats, and only then. */
 class SocketHeartbeat extends Heartbeat {
   readonly #socket: TCPSocket;
+  readonly #connection: Connection;
   readonly #ended = () => {
-    if (this.#socket.destroyed) this.stop(); // else it is the close of the connection before this one
+    if (this.#connection.receipt !== undefined) this.stop(); // else it is the close of the connection before this one
   };
 
-  constructor(port: HeartbeatPort, rhythm: ResolvedHeartbeat, socket: TCPSocket) {
+  constructor(port: HeartbeatPort, rhythm: ResolvedHeartbeat, socket: TCPSocket, connection: Connection) {
     super(port, rhythm);
     this.#socket = socket;
+    this.#connection = connection;
   }
 
   override start(): this {
-    if (this.running || this.#socket.destroyed) return this;
+    if (this.running || this.#connection.receipt !== undefined) return this; // a later connection has its own
     this.#socket.on("close", this.#ended);
     return super.start();
   }
@@ -83,7 +85,7 @@ export class MessageHeartbeat<In, Out> implements HeartbeatPort {
     this.#connection = connection;
     this.#send = send;
     this.#bytesRead = connection.bytesRead;
-    this.heartbeat = new SocketHeartbeat(this, this.#rhythm, socket);
+    this.heartbeat = new SocketHeartbeat(this, this.#rhythm, socket, connection);
   }
 
   /** Whether the message was the heartbeat's own. */

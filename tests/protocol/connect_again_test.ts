@@ -218,7 +218,7 @@ for (const [name, make] of Object.entries(RECEIVERS)) {
     socket.destroy().connect(server.port, host);
     const second = beat();
     await next(socket, "connect");
-    assertEquals([first.running, second.running], [false, true]);
+    assertEquals([first.running, second.running, first.start().running], [false, true, false]);
     socket.destroy();
     await socket.closed;
     assertEquals([second.running, socket.listenerCount("close")], [false, 0]);
