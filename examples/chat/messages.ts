@@ -49,6 +49,7 @@ export type ErrorCode =
   | "not_in_room"
   | "room_full"
   | "unknown_recipient"
+  | "unavailable" // other processes have to be asked, and do not answer
   | "idle_timeout"; // the server disconnects
 
 /** Longest nickname, in UTF-16 units as `length` counts. */

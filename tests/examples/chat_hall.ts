@@ -42,19 +42,11 @@ export class Hall implements AsyncDisposable {
     return this.app.address()?.port ?? 0;
   }
 
-  /** A guest who is connected; logged in if there is a nickname, in that room if there is one. */
+  /** See {@link Guest.enter}. */
   async guest(nickname?: string, room?: string): Promise<Guest> {
-    const guest = new Guest(await connectChat({ port: this.port, host: "127.0.0.1" }));
+    const guest = await Guest.connect(this.port);
     this.#guests.push(guest);
-    if (nickname !== undefined) {
-      guest.send({ type: "login", nickname });
-      await guest.expect({ type: "login_success" });
-    }
-    if (room !== undefined) {
-      guest.send({ type: "join_room", room });
-      await guest.expect({ type: "room_joined", room });
-    }
-    return guest;
+    return await guest.enter(nickname, room);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -64,7 +56,8 @@ export class Hall implements AsyncDisposable {
     await this.app.close();
     assertEquals(this.#errors, [], "the server's handlers must not throw");
     assertEquals(this.chat.clients.size, 0, "nobody may be left in the chat");
-    assertEquals(this.chat.rooms.size, 0, "no room may be left");
+    assertEquals(this.chat.rooms.names(), [], "no room may be left");
+    await this.chat.close();
   }
 }
 
@@ -85,6 +78,34 @@ export class Guest {
     this.client.socket.cork();
     for (const message of messages) this.#protocol.send(message);
     this.client.socket.uncork();
+  }
+
+  static async connect(port: number): Promise<Guest> {
+    return new Guest(await connectChat({ port, host: "127.0.0.1" }));
+  }
+
+  /** Logs in if there is a nickname, and joins that room if there is one. */
+  async enter(nickname?: string, room?: string): Promise<this> {
+    if (nickname !== undefined) {
+      this.send({ type: "login", nickname });
+      await this.expect({ type: "login_success" });
+    }
+    if (room !== undefined) {
+      this.send({ type: "join_room", room });
+      await this.expect({ type: "room_joined", room });
+    }
+    return this;
+  }
+
+  /** Asks until the users of its room are these, in whatever order: what others say of them takes its time. */
+  async expectUsers(...nicknames: string[]): Promise<void> {
+    for (;;) {
+      this.send({ type: "who" });
+      const answer = await this.next();
+      if (answer.type !== "users") throw new Error(`came: ${JSON.stringify(answer)}`);
+      if (answer.users.toSorted().join() === nicknames.toSorted().join()) return;
+      await new Promise((resolve) => setTimeout(resolve, 25)); // the next look
+    }
   }
 
   #read(): Promise<ReadableStreamReadResult<Answer>> {
