@@ -1,8 +1,10 @@
 /** One connection of a pool, and whether it is as good as new. */
 
+import { now } from "../base/clock.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 import type { PoolDestroyCause } from "./pool_options.ts";
+import type { TimeLimit } from "./within.ts";
 
 /** What its setup left on a socket, which is what it must look like when it is handed out. */
 interface Looks {
@@ -17,6 +19,10 @@ export class PoolConnection<T> {
   readonly value: T;
   /** When its life is over, by `now()` of the clock. */
   readonly diesAt: number;
+  /** Since when it is set up, by `now()` of the clock. */
+  readonly since: number = now();
+  /** The check that is under way; the end of the connection ends that, too. */
+  checking: TimeLimit | undefined;
   /** Since when nobody uses it. */
   idleSince = 0;
   /** Why it goes, once that is decided. */

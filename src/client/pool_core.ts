@@ -9,16 +9,19 @@ import { now, startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { DeadlineTimer } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
+import type { CloseReceipt } from "../telemetry/close_receipt.ts";
 import { keep } from "./connector.ts";
 import { HeldLease, type Lease } from "./lease.ts";
 import { PoolConnection } from "./pool_connection.ts";
 import type { PoolMetrics, ResolvedPool } from "./pool_options.ts";
 import { PoolTally } from "./pool_tally.ts";
 import { type Waiter, Waiters } from "./waiters.ts";
-import { TimeLimit, within } from "./within.ts";
+import { endedError, TimeLimit, within } from "./within.ts";
 
 // Lifetimes vary by that part, so that connections that began together do not end together.
 const LIFETIME_JITTER = 0.1;
+// A connection that ends by itself sooner than that is not replaced at once for `min`: a server may end them all.
+const STABLE_MS = 10_000;
 
 /** See the module's comment. */
 export class PoolCore<T> {
@@ -37,6 +40,9 @@ export class PoolCore<T> {
   #failures = 0;
   #lastFailure: Error | undefined;
   #retryTimer: Timer = undefined;
+  // Connections in a row that ended by themselves too soon, and the wait before `min` is made up again.
+  #shortLives = 0;
+  #refillTimer: Timer = undefined;
   readonly #upkeep = new DeadlineTimer((at) => this.#lookAround(at));
   readonly #tally = new PoolTally();
   #closed: PromiseWithResolvers<void> | undefined;
@@ -91,6 +97,7 @@ export class PoolCore<T> {
       for (const connection of this.#open) if (!leased.has(connection)) connection.destroy("shutdown");
       this.#idle = [];
       stopTimer(this.#retryTimer);
+      stopTimer(this.#refillTimer);
       this.#upkeep.clear();
       this.#settleClosed();
     }
@@ -133,9 +140,12 @@ export class PoolCore<T> {
       if (this.#options.check === undefined) this.#give(connection);
       else void this.#check(connection, this.#options.check);
     }
-    while (this.#mayDial && (this.#unserved > 0 || this.#open.size + this.#dials.size < this.#options.min)) {
-      void this.#dial();
-    }
+    while (this.#mayDial && (this.#unserved > 0 || this.#wantsMore)) void this.#dial();
+  }
+
+  /** Whether `min` is to be made up. */
+  get #wantsMore(): boolean {
+    return this.#refillTimer === undefined && this.#open.size + this.#dials.size < this.#options.min;
   }
 
   // Never rejects: whoever waits is told.
@@ -150,10 +160,9 @@ export class PoolCore<T> {
       const connected = await connect(limit.signal);
       socket = connected;
       keep(connected);
+      if (setup !== undefined) void connected.closed.then((receipt) => limit.abort(endedError(receipt)));
       // Without a setup the socket is what is handed out, as the types of `createPool` say.
-      const value = setup === undefined
-        ? connected as T
-        : await within(() => setup(connected), limit.signal, connected);
+      const value = setup === undefined ? connected as T : await within(() => setup(connected), limit);
       const lifetimeMs = maxLifetimeMs * (1 - LIFETIME_JITTER * Math.random());
       const connection = new PoolConnection(connected, value, now() + lifetimeMs);
       if (!connection.open) throw new TcpError("The connection ended during its setup", { code: "ECONNABORTED" });
@@ -179,7 +188,7 @@ export class PoolCore<T> {
     stopTimer(this.#retryTimer);
     this.#retryTimer = undefined;
     this.#open.add(connection);
-    void connection.socket.closed.then(() => this.#gone(connection));
+    void connection.socket.closed.then((receipt) => this.#gone(connection, receipt));
     this.#lend(connection);
   }
 
@@ -200,13 +209,15 @@ export class PoolCore<T> {
   async #check(connection: PoolConnection<T>, check: (item: T) => boolean | Promise<boolean>): Promise<void> {
     const limit = new TimeLimit("check a connection", this.#options.createTimeoutMs, "createTimeoutMs");
     this.#checking++;
+    connection.checking = limit;
     let good = false;
     try {
-      good = await within(() => check(connection.value), limit.signal, connection.socket) === true;
+      good = await within(() => check(connection.value), limit) === true;
     } catch {
       // It is not good, then; what exactly was wrong is the check's own business.
     }
     limit.stop();
+    connection.checking = undefined;
     this.#checking--;
     if (!good) connection.destroy("check");
     else this.#lend(connection);
@@ -252,14 +263,31 @@ export class PoolCore<T> {
   }
 
   /** The connection is closed, whoever did it. */
-  #gone(connection: PoolConnection<T>): void {
+  #gone(connection: PoolConnection<T>, receipt: CloseReceipt): void {
+    const cause = connection.cause ?? "closed";
     this.#open.delete(connection);
-    this.#tally.destroyed[connection.cause ?? "closed"]++;
+    this.#tally.destroyed[cause]++;
+    connection.checking?.abort(endedError(receipt));
+    if (cause === "closed" && this.#closed === undefined) this.#refillLater(connection);
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
     for (const [lease, leased] of this.#leases) if (leased === connection) this.#leases.delete(lease);
     this.#settleClosed();
     this.#dispatch();
+  }
+
+  /** A server that ends what it has accepted is not stormed for the sake of `min`. Whoever waits is not held up by that. */
+  #refillLater({ since }: PoolConnection<T>): void {
+    if (now() - since >= STABLE_MS) {
+      this.#shortLives = 0;
+      return;
+    }
+    this.#shortLives++;
+    if (this.#options.min === 0) return;
+    this.#refillTimer ??= startTimer(() => {
+      this.#refillTimer = undefined;
+      this.#dispatch();
+    }, this.#options.waitMs(this.#shortLives, Math.random()));
   }
 
   #idleUntil({ idleSince, diesAt }: PoolConnection<T>): number {

@@ -14,7 +14,8 @@ export interface PoolOptions<T = TCPSocket> extends ClientOptions {
    */
   max?: number;
   /**
-   * Connections that are kept open even if nobody uses them; made at once.
+   * Connections that are kept open even if nobody uses them; made at once. While they end by themselves within 10 s,
+   * they are made up for with the back-off.
    *
    * @default {0}
    */
@@ -66,7 +67,7 @@ export interface PoolOptions<T = TCPSocket> extends ClientOptions {
    * takes longer than `createTimeoutMs` is destroyed.
    */
   check?: (item: T) => boolean | Promise<boolean>;
-  /** How long to wait between attempts to connect while they fail. */
+  /** How long to wait between attempts to connect while they fail, or while what is made for `min` does not last. */
   backoff?: BackoffOptions;
   /** Closes the pool at once: callers that wait get its reason, connections in use are destroyed. */
   signal?: AbortSignal;

@@ -3,25 +3,24 @@
 import { startDeadline } from "../base/deadline_timer.ts";
 import { TcpError } from "../base/errors.ts";
 import { MAX_TIMER_MS } from "../base/check.ts";
-import type { TCPSocket } from "../socket/tcp_socket.ts";
+import type { CloseReceipt } from "../telemetry/close_receipt.ts";
 
-/**
- * What `work` gives. Rejects as soon as the signal is aborted or the socket is closed, whatever becomes of the work then.
- */
-export function within<T>(work: () => T | Promise<T>, signal: AbortSignal, socket: TCPSocket): Promise<T> {
+/** What `work` gives. Rejects as soon as the limit is over, whatever becomes of the work then. */
+export function within<T>(work: () => T | Promise<T>, { signal }: TimeLimit): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
+    if (signal.aborted) return abort();
     signal.addEventListener("abort", abort, { once: true });
-    void socket.closed.then((receipt) => {
-      reject(
-        receipt.error ?? new TcpError(`The connection ended before it could be used ("${receipt.reason}")`, {
-          code: "ECONNABORTED",
-          cause: receipt,
-        }),
-      );
-    });
     // In a turn of its own: the caller is not called back from within.
     Promise.resolve().then(work).then(resolve, reject);
+  });
+}
+
+/** Why nothing more comes of work on a connection that is over. */
+export function endedError(receipt: CloseReceipt): Error {
+  return receipt.error ?? new TcpError(`The connection ended before it could be used ("${receipt.reason}")`, {
+    code: "ECONNABORTED",
+    cause: receipt,
   });
 }
 

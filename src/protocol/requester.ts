@@ -15,6 +15,7 @@ import { exchangeOf, type MessagePeer } from "./message_peer.ts";
 import { OpenRequest } from "./open_request.ts";
 import { full, notRead, stuck, timedOut, unanswered } from "./request_error.ts";
 import {
+  checkId,
   checkTimeout,
   type RequesterOptions,
   type RequestId,
@@ -31,10 +32,11 @@ const MOST_ABANDONED = 65_536;
  * (`idOf`, `answerTo`), or in order (`ordered: true`). It reads from then on; what answers nothing goes to `onOther`. One
  * requester per peer; `answerRequests` on the same peer is the other direction.
  *
- * A request that times out or is aborted keeps its id or place: its late answer reaches nobody else. Where answers come in
- * order, a place that is unanswered for twice its time ends the connection. When the connection ends, every open request
- * rejects with `ERR_REQUEST_UNANSWERED`; `sent` says whether the peer may have seen it. On a client, an end that nobody
- * else hears of is told to the next request, and is not uncaught.
+ * A request that times out or is aborted keeps its id or place: its late answer reaches nobody else. Of such ids the last
+ * `maxInFlight` are kept (65,536 at most), so do not use ids again that soon. Where answers come in order, a place that is
+ * unanswered for twice its time ends the connection. When the connection ends, every open request rejects with
+ * `ERR_REQUEST_UNANSWERED`; `sent` says whether the peer may have seen it. On a client, an end that nobody else hears of
+ * is told to the next request, and is not uncaught.
  *
  * @example
  * ```ts
@@ -129,8 +131,8 @@ export class Requester<In, Out = In> {
   /**
    * Sends a request, at once or when there is room, and resolves with its answer. Rejects with a {@link RequestError}
    * (`ERR_REQUEST_UNANSWERED`, `ERR_REQUEST_TIMEOUT`, `ERR_REQUEST_FULL`), the reason of the signal, what the codec throws
-   * for a message that cannot be sent, `ERR_REQUEST_DUPLICATE` for an id that is open, or, where answers come in order,
-   * the `MessageError` of an answer that could not be understood.
+   * for a message that cannot be sent, `ERR_REQUEST_DUPLICATE` for an id that is open, a `TypeError` where `idOf` gives no
+   * id, or, where answers come in order, the `MessageError` of an answer that could not be understood.
    */
   request(message: In, options?: RequestOptions): Promise<Out> {
     // What the start throws rejects the promise.
@@ -156,6 +158,7 @@ export class Requester<In, Out = In> {
     const connection = this.#connection;
     if (!canWrite(connection.state)) return reject(unanswered(false, connection.receipt));
     const id = idOf?.(message);
+    if (idOf !== undefined) checkId(id);
     if (id !== undefined && this.#ids.has(id)) {
       throw new TcpError(`Cannot request: the id ${String(id)} is still open`, { code: "ERR_REQUEST_DUPLICATE" });
     }

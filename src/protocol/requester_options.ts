@@ -1,6 +1,6 @@
 /** How requests find their answers: the options, checked once. */
 
-import { checkBoolean, checkBound, checkFunction, checkKeys, checkMs, invalid } from "../base/check.ts";
+import { checkBoolean, checkBound, checkFunction, checkKeys, checkMs, invalid, show } from "../base/check.ts";
 import { typeError } from "../base/argument_errors.ts";
 
 /** What tells a request of one connection from the others that are under way. */
@@ -105,6 +105,12 @@ export function resolveRequester<In, Out>(options: RequesterOptions<In, Out>): R
     maxWaiting: checkBound("maxWaiting", options.maxWaiting, 1_024, 0),
     onOther,
   };
+}
+
+/** A request without an id could never find its answer. */
+export function checkId(id: unknown): void {
+  if (typeof id === "string" || typeof id === "bigint" || (typeof id === "number" && !Number.isNaN(id))) return;
+  throw typeError("ERR_INVALID_ARG_TYPE", `idOf must give a string, a number or a bigint; it gave ${show(id)}`);
 }
 
 /** Milliseconds; 0 is no limit, which is Infinity. */

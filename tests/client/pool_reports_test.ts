@@ -123,6 +123,47 @@ alone(
   },
 );
 
+alone("Pool.acquire() goes on at once when a connection ends in its check", async (network) => {
+  const { pool } = askers(network, { acquireTimeoutMs: 1_000, check: (asker) => asker.ask("cut").then(() => true) });
+  (await settled(network, pool.acquire())).release();
+  assertEquals(await settled(network, pool.use((asker) => asker.ask("new"))), "NEW");
+  assertEquals(pool.metrics().maxWaitMs < 500, true);
+  await pool.close();
+});
+
+alone("A check leaves nothing on its connection, however often it is made", async (network) => {
+  let looks = 0;
+  const { pool } = askers(network, {
+    setup(socket) {
+      const { closed } = socket;
+      Object.defineProperty(socket, "closed", { get: () => (looks++, closed) });
+      return new Asker(socket);
+    },
+    check: () => true,
+  });
+  (await settled(network, pool.acquire())).release();
+  const before = looks;
+  for (let round = 0; round < 10; round++) (await settled(network, pool.acquire())).release();
+  // A reaction on a promise stays until the connection ends.
+  assertEquals([looks - before, pool.metrics().created], [0, 1]);
+  await pool.close();
+});
+
+alone("A pool with min does not storm a server that accepts and closes", async (network) => {
+  const app = lineServer().onConnection((socket) => socket.destroy());
+  const pool = createPool({ port: network.listen(app), network, min: 2, backoff: { jitter: 0 } });
+  for (let step = 0; step < 1_000; step++) await network.advance(10);
+  // Two at a time, after 100, 200, 400, ... ms.
+  const { accepted } = app.metrics();
+  assert(accepted >= 8 && accepted <= 16, `${accepted} connections in 10 s`);
+  // Who asks is served at once.
+  (await settled(network, pool.acquire())).release();
+  assert(pool.metrics().maxWaitMs < 50);
+  await settled(network, pool.close());
+  await network.advance(60_000);
+  assertEquals(network.timers, 0);
+});
+
 alone("reported: waiters grow without bound. Those beyond maxWaiting are refused at once", async (network) => {
   const { pool } = askers(network, { max: 1, maxWaiting: 2 });
   const lease = await settled(network, pool.acquire());

@@ -5,6 +5,7 @@ import { createServer } from "../../mod.ts";
 import { reconnect, type Retry, TcpError, type TCPSocket } from "../../tcp.ts";
 import { FakeTime } from "../base/fake_time.ts";
 import { Program } from "../examples/program.ts";
+import { alone, lineServer, settled } from "./pool_support.ts";
 import { Counter, freePort, nextOf, turn, Uncaught, until } from "./support.ts";
 
 const host = "127.0.0.1";
@@ -286,6 +287,27 @@ Deno.test("reconnect().close() destroys after drainMs a connection whose peer do
   await connections.close({ drainMs: 5 });
   assertEquals((await socket.closed).reason, "destroyed");
   await assertRejects(() => connections.close({ drainMs: -1 }), RangeError, '"drainMs"');
+});
+
+alone("reconnect() dials in a network in memory, and its waits are the network's", async (network) => {
+  const app = lineServer();
+  const port = network.listen(app);
+  network.refuse(port);
+  const delays: number[] = [];
+  const connections = reconnect({
+    targets: [{ port }],
+    network,
+    backoff: { jitter: 0 },
+    onRetry: ({ delayMs }) => delays.push(delayMs),
+  });
+  const first = connections.next();
+  await network.advance(350);
+  assertEquals([connections.state, delays], ["waiting", [100, 200, 400]]);
+  network.refuse(port, false);
+  const { value: socket } = await settled(network, first);
+  await network.advance(1);
+  assertEquals([socket?.readyState, app.connections.size], ["open", 1]);
+  await settled(network, connections.close());
 });
 
 // ---- every way to stop, in every state ----

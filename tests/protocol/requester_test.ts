@@ -76,6 +76,19 @@ alone("an id that is open is refused, until it is answered", async ({ network, c
   assertEquals(await again, { id: 1, answer: "yes" });
 });
 
+alone("a request without an id is refused where answers are found by ids", async ({ client }) => {
+  const requester = createRequester(client, { ...byId, idOf: ({ id }) => id as number });
+  for (const id of [undefined, null, NaN, {}]) {
+    const error = await assertRejects(
+      () => requester.request({ id: id as number, ask: "a" }),
+      TypeError,
+      "idOf must give a string, a number or a bigint",
+    );
+    assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_TYPE");
+  }
+  assertEquals([requester.inFlight, requester.waiting], [0, 0]);
+});
+
 alone("second, unsolicited and unknown answers reach nobody's request: onOther hears of them", async (ends) => {
   const { network, client, server } = ends;
   const others: Word[] = [];
@@ -247,19 +260,27 @@ alone(
   },
 );
 
-alone("100,000 requests over time, by id and in order, leave nothing behind", async ({ network, client, server }) => {
-  answerRequests(server, ({ id }) => ({ id: id!, answer: "yes" }));
-  const requester = createRequester(client, byId);
-  let answered = 0;
-  for (let id = 0; id < 100_000;) {
-    for (let count = 0; count < 500; count++, id++) {
-      void requester.request({ id, ask: "" }).then((answer) => answer.id === undefined ? 0 : answered++);
+for (const options of [byId, { ordered: true as const }]) {
+  const kind = "ordered" in options ? "in order" : "by id";
+  alone(`100,000 requests over time, ${kind}, leave nothing behind`, async ({ network, client, server }) => {
+    answerRequests(server, ({ id }) => ({ id: id!, answer: "yes" }));
+    const requester = createRequester(client, options);
+    const wrong: unknown[] = [];
+    let answered = 0;
+    for (let id = 0; id < 100_000;) {
+      for (let count = 0; count < 500; count++) {
+        const asked = id++;
+        void requester.request({ id: asked, ask: "" }).then((answer) => {
+          answered++;
+          if (answer.id !== asked) wrong.push([asked, answer]);
+        });
+      }
+      await network.advance(1);
     }
-    await network.advance(1);
-  }
-  for (let step = 0; answered < 100_000 && step < 1_000; step++) await network.advance(1);
-  assertEquals([answered, requester.inFlight, requester.waiting], [100_000, 0, 0]);
-});
+    for (let step = 0; answered < 100_000 && step < 1_000; step++) await network.advance(1);
+    assertEquals([answered, wrong, requester.inFlight, requester.waiting], [100_000, [], 0, 0]);
+  });
+}
 
 // ---- garbage ----
 
