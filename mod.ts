@@ -46,6 +46,7 @@ export type {
   RequestId,
   RequestOptions,
 } from "./src/protocol/requester_options.ts";
+export type { MessageRate } from "./src/protocol/message_pace.ts";
 export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
 export type { MessageHeartbeatOptions } from "./src/protocol/message_heartbeat.ts";
 export { ConnectionPool } from "./src/protocol/connection_pool.ts";

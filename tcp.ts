@@ -44,6 +44,7 @@ export type {
 export { framed, type FramedEvents, type FramedOptions, FramedSocket } from "./src/protocol/framed.ts";
 export { MessageProtocol, type MessageProtocolOptions } from "./src/protocol/message_protocol.ts";
 export type { MessageHeartbeatOptions } from "./src/protocol/message_heartbeat.ts";
+export type { MessageRate } from "./src/protocol/message_pace.ts";
 export { Heartbeat, type HeartbeatOptions, type HeartbeatPort } from "./src/protocol/heartbeat.ts";
 export type { ConnectOptions } from "./src/socket/connect_target.ts";
 export type { VirtualNetwork } from "./src/transport/virtual_network.ts";

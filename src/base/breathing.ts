@@ -25,8 +25,14 @@ interface Costly {
 
 let timer: Timer;
 let lookedAt = 0;
+let looks = 0;
 let cheap: PromiseWithResolvers<void> | undefined;
 let costly: Costly[] = [];
+
+/** How many looks there were. */
+export function looksTaken(): number {
+  return looks;
+}
 
 /** Whether the runtime has not looked at the network for too long before `at` of the clock. */
 export function isBusy(at: number): boolean {
@@ -70,6 +76,7 @@ function look(at: number): void {
 
 function looked(): void {
   timer = undefined;
+  looks++;
   letCheapGoOn();
   let leftMs = BUSY_MS;
   let count = 0;

@@ -2,8 +2,9 @@
 
 import { asError, MessageError } from "../base/errors.ts";
 import { invalid } from "../base/check.ts";
-import { BAD_MESSAGES_A_TURN, nextTurn } from "../framing/bad_messages.ts";
+import { BAD_MESSAGES_A_TURN } from "../framing/bad_messages.ts";
 import type { Codec, FrameDecoder } from "../framing/codec.ts";
+import type { TokenBucket } from "../limits/token_bucket.ts";
 import { type Companion, Companions } from "../socket/companions.ts";
 import type { Connection } from "../socket/connection.ts";
 import type { CloseReceipt } from "../telemetry/close_receipt.ts";
@@ -12,6 +13,7 @@ import { claimedError } from "../socket/endings.ts";
 import { TCPSocket } from "../socket/tcp_socket.ts";
 import type { FrameReceiver, MessageTaker } from "./frame_receiver.ts";
 import type { Heartbeat } from "./heartbeat.ts";
+import { MessagePace } from "./message_pace.ts";
 import { MessageHeartbeat, type MessageHeartbeatOptions } from "./message_heartbeat.ts";
 
 // Whose messages go where: two that read the same socket would each take all of them.
@@ -45,11 +47,10 @@ export class FrameExchange<In, Out> implements Companion {
   #failed = false;
   // The failure that the receiver was told already.
   #told: Error | undefined;
-  // Others have their turn, see BAD_MESSAGES_A_TURN.
-  #resting = false;
+  readonly #pace: MessagePace;
   // Whoever takes messages can take no more now.
   #full = false;
-  // It is one of these two that has paused the socket.
+  // It is that which has paused the socket.
   #stopped = false;
   #bad = 0;
 
@@ -59,6 +60,7 @@ export class FrameExchange<In, Out> implements Companion {
     receiver: FrameReceiver<Out>,
     unheard: (error: Error) => void,
     head?: Uint8Array,
+    bucket?: TokenBucket,
   ) {
     if (!(socket instanceof TCPSocket)) throw invalid("socket", "a TCPSocket of this package", socket);
     this.#socket = socket;
@@ -66,6 +68,7 @@ export class FrameExchange<In, Out> implements Companion {
     this.#codec = codec;
     this.#receiver = receiver;
     this.#unheard = unheard;
+    this.#pace = new MessagePace(bucket, () => this.#goOn());
     if (head !== undefined) this.#push(head);
   }
 
@@ -146,7 +149,8 @@ export class FrameExchange<In, Out> implements Companion {
     this.#heartbeat = this.#decoder = undefined;
     this.#paused = this.#detached = this.#failed = false;
     this.#ended = this.#endTold = false;
-    this.#resting = this.#full = this.#stopped = false;
+    this.#full = this.#stopped = false;
+    this.#pace.stop();
     this.#bad = 0;
     this.#connection = connectionOf(this.#socket);
     this.hear();
@@ -170,7 +174,7 @@ export class FrameExchange<In, Out> implements Companion {
     this.#paused = false;
     queueMicrotask(() => this.#deliverGuarded());
     // Without a listener resuming would mean to throw away.
-    if (this.#resting || this.#full) this.#stopped = true;
+    if (this.#full) this.#stopped = true;
     else if (this.#socket.listenerCount("data") > 0) this.#socket.resume();
   }
 
@@ -201,6 +205,17 @@ export class FrameExchange<In, Out> implements Companion {
     attached.delete(this.#socket);
     this.#socket.off("data", listeners.data);
     this.#socket.off("end", listeners.end);
+    this.#connection.letMessagesWait(false, true);
+  }
+
+  /** The write queue is empty again: whoever may not ask while it does not read goes on. */
+  drained(): void {
+    if (this.#connection.messagesWait && !this.#pace.waits) this.#goOn();
+  }
+
+  /** The connection is over, or as good as that. */
+  writesOver(): void {
+    if (this.#connection.receipt !== undefined) this.#pace.stop();
   }
 
   takeRest(): Uint8Array {
@@ -252,14 +267,15 @@ export class FrameExchange<In, Out> implements Companion {
     this.#completed = false;
     let owedBytes = 0;
     try {
-      while (!this.#held && !this.#over) {
+      while (!this.#held && !this.#over && !connection.blocked && this.#pace.admits()) {
         const message = this.#next();
         if (message === undefined) {
-          owedBytes = this.#held ? 0 : this.bufferedBytes;
+          owedBytes = this.#held || this.#pace.waits ? 0 : this.bufferedBytes;
           return;
         }
         this.#completed = true;
         if (this.#heartbeat?.takes(message) === true) continue;
+        this.#pace.delivered(connection.movedAt);
         if (this.requester?.takes(message) === true || this.answerer?.takes(message) === true) continue;
         this.watch(this.#receiver.onMessage(message));
       }
@@ -267,6 +283,9 @@ export class FrameExchange<In, Out> implements Companion {
       this.#decoding = false;
       // Where a handler threw or paused, what is left is ours to decode, and the peer owes nothing.
       if (connection.state !== "closed") connection.frameClock?.decoded(owedBytes, this.#completed);
+      const waits = (this.#pace.waits || connection.blocked) && this.bufferedBytes > 0 && !this.#over &&
+        !this.#detached;
+      if (waits !== connection.messagesWait) connection.letMessagesWait(waits, !this.#held);
     }
   }
 
@@ -288,8 +307,8 @@ export class FrameExchange<In, Out> implements Companion {
         }
         this.#completed = true;
         if (this.requester?.takesError(error) !== true) this.tell(error);
-        if (++this.#bad % BAD_MESSAGES_A_TURN === 0) this.#rest();
-        if (this.#held || this.#over) return undefined;
+        if (++this.#bad % BAD_MESSAGES_A_TURN === 0) this.#pace.rest(this.#connection.movedAt);
+        if (this.#held || this.#pace.waits || this.#over) return undefined;
       }
     }
   }
@@ -302,19 +321,7 @@ export class FrameExchange<In, Out> implements Companion {
 
   /** What has come is not wanted now. */
   get #held(): boolean {
-    return this.#paused || this.#detached || this.#resting || this.#full;
-  }
-
-  /** Lets others have their turn; the peer waits meanwhile. */
-  #rest(): void {
-    const connection = this.#connection;
-    this.#resting = true;
-    this.#stopFlow();
-    nextTurn(() => {
-      if (this.#connection !== connection) return; // there is nothing left to go on with
-      this.#resting = false;
-      this.#goOn();
-    });
+    return this.#paused || this.#detached || this.#full;
   }
 
   #stopFlow(): void {
@@ -326,7 +333,7 @@ export class FrameExchange<In, Out> implements Companion {
 
   #goOn(): void {
     this.#deliverGuarded();
-    if (this.#resting || this.#full || !this.#stopped) return;
+    if (this.#full || !this.#stopped) return;
     this.#stopped = false;
     if (!this.#paused && this.#socket.listenerCount("data") > 0) this.#socket.resume();
   }

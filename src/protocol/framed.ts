@@ -10,6 +10,7 @@ import type { Codec } from "../framing/codec.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 import { FrameExchange } from "./frame_exchange.ts";
+import { type MessageRate, readMessageRate } from "./message_pace.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { MessageHeartbeatOptions } from "./message_heartbeat.ts";
 
@@ -27,7 +28,7 @@ export interface FramedEvents<Out> {
 type Listener = (this: unknown, value: unknown) => unknown;
 
 /** How {@link framed} begins. */
-export interface FramedOptions {
+export interface FramedOptions extends MessageRate {
   /** Bytes that came before: what another protocol's `takeRest()` gave. They go in front. */
   head?: Uint8Array;
 }
@@ -95,7 +96,7 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
   constructor(socket: TCPSocket<any>, codec: Codec<In, Out>, options: FramedOptions = {}) {
     super({ captureRejections: true });
     checkCodec("codec", codec);
-    checkKeys("options", options, ["head"]);
+    checkKeys("options", options, ["head", "messagesPerSecond", "burst"]);
     const { head } = options;
     if (head !== undefined && !(head instanceof Uint8Array)) throw invalid("head", "a Uint8Array", head);
     this.socket = socket;
@@ -113,7 +114,7 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
         return isHeard() ? heard : unheard;
       },
     };
-    this.#exchange = new FrameExchange(socket, codec, receiver, unheard, head);
+    this.#exchange = new FrameExchange(socket, codec, receiver, unheard, head, readMessageRate(options));
     this.#exchange.hear();
     this.#watchListeners();
   }

@@ -9,11 +9,12 @@ import { json } from "../framing/json.ts";
 import { lengthPrefixed } from "../framing/length_prefixed.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 import { FrameExchange } from "./frame_exchange.ts";
+import { type MessageRate, readMessageRate } from "./message_pace.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { MessageHeartbeatOptions } from "./message_heartbeat.ts";
 
 /** How messages look and how large they may be. */
-export interface MessageProtocolOptions<In, Out = In> {
+export interface MessageProtocolOptions<In, Out = In> extends MessageRate {
   /** The codec; JSON behind a length of 4 bytes, big-endian, where left out. */
   codec?: Codec<In, Out>;
   /**
@@ -87,7 +88,8 @@ export class MessageProtocol<In = unknown, Out = In> {
   constructor(socket: TCPSocket<any>, options?: MessageProtocolOptions<In, Out>) {
     this.socket = socket;
     this.codec = options === undefined ? defaultCodec() : codecOf(options) ?? defaultCodec();
-    this.#exchange = new FrameExchange(socket, this.codec, this, unheard);
+    const rate = options === undefined ? undefined : readMessageRate(options);
+    this.#exchange = new FrameExchange(socket, this.codec, this, unheard, undefined, rate);
     if (this.onError !== unheard) this.#exchange.hear(); // a subclass has overridden it
   }
 
@@ -222,7 +224,7 @@ function unheard(): void {}
 
 /** The codec that the options ask for, undefined for the default one. */
 function codecOf<In, Out>(options: MessageProtocolOptions<In, Out>): Codec<In, Out> | undefined {
-  checkKeys("options", options, ["codec", "maxFrameBytes"]);
+  checkKeys("options", options, ["codec", "maxFrameBytes", "messagesPerSecond", "burst"]);
   const { codec, maxFrameBytes } = options;
   if (codec !== undefined) checkCodec("codec", codec);
   if (maxFrameBytes === undefined) return codec;

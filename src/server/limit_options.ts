@@ -88,6 +88,7 @@ const NO_LIMITS: { readonly [Name in keyof Required<ServerLimits>]: ServerLimits
   deny: undefined,
   maxWriteQueueBytes: Infinity,
   highWaterMarkBytes: Infinity,
+  readWhileBlocked: true,
 };
 
 /** The names that {@link ServerLimits} knows. */

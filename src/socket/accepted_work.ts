@@ -15,8 +15,14 @@ export abstract class AcceptedWork extends Traffic {
   /** What was read before the shutdown is being handed over: an accepted request. */
   protected handsOverLate = false;
   #working = 0;
+  /** See {@link letMessagesWait}. */
+  messagesWait = false;
+  #waitCounts = false;
+  #endCame = false;
 
   abstract end(): void;
+  abstract wantMore(): void;
+  abstract peerEnded(): void;
 
   /**
    * The server's end, not the user's: as `end()`, but only once a chunk that was read has been handed over and those who
@@ -37,6 +43,27 @@ export abstract class AcceptedWork extends Traffic {
   workDone(): void {
     this.#working--;
     this.endIfDone();
+  }
+
+  /**
+   * Messages that have come wait for their turn: meanwhile nothing more is read, the peer's end is told behind them, and a
+   * drain waits for them. Afterwards reading goes on, if it `wantsMore`.
+   */
+  letMessagesWait(on: boolean, wantsMore: boolean): void {
+    if (on === this.messagesWait) return;
+    this.messagesWait = on;
+    if (on) {
+      this.#waitCounts = this.workBegun();
+      return;
+    }
+    if (wantsMore) this.wantMore();
+    if (this.#endCame) this.peerEnded();
+    if (this.#waitCounts) this.workDone();
+  }
+
+  /** Whether the peer's end has to wait; then it is told later. */
+  protected keepsEnd(): boolean {
+    return this.#endCame = this.messagesWait;
   }
 
   protected endIfDone(): void {

@@ -178,6 +178,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort {
     if (this.queue.length > 0) return; // corked
     if (this.needDrain) {
       this.needDrain = false;
+      if (!this.settings.readWhileBlocked) this.wantMore();
       if (canWrite(this.state)) this.emit("drain");
       this.companions?.drained();
     }
@@ -219,7 +220,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort {
 
   deliver(chunk: Buffer, fresh: boolean): Taken {
     if (fresh) this.arrived(chunk.length);
-    if (this.consumer === undefined) {
+    if (this.consumer === undefined || this.messagesWait || this.blocked) {
       this.refused();
       return "hold";
     }
@@ -242,8 +243,14 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort {
     letGo(this);
   }
 
+  /** Nothing is taken from whoever does not read what it is sent. */
+  get blocked(): boolean {
+    return this.needDrain && !this.settings.readWhileBlocked;
+  }
+
   peerEnded(): void {
     this.came();
+    if (this.keepsEnd()) return;
     this.#step("peerEnd");
   }
 

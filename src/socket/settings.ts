@@ -56,6 +56,14 @@ export interface SocketLimits {
    * @default {65_536}
    */
   highWaterMarkBytes?: number;
+  /**
+   * Whether bytes are read, and messages delivered, while the write queue is over its high-water mark. With `false` nothing
+   * more is taken from the peer until `drain`: whoever does not read answers may not ask on. Two ends that both write
+   * without reading would then wait for each other.
+   *
+   * @default {true}
+   */
+  readWhileBlocked?: boolean;
 }
 
 /** How a client socket behaves; a server's sockets take the same from `withOptions`. */
@@ -86,6 +94,7 @@ export interface SocketSettings {
   readonly allowHalfOpen: boolean;
   readonly maxWriteQueueBytes: number;
   readonly highWaterMarkBytes: number;
+  readonly readWhileBlocked: boolean;
   readonly connectMs: number;
   readonly handshakeMs: number;
   readonly flushMs: number;
@@ -105,7 +114,11 @@ export const TCP_KEYS: readonly string[] = [
   "allowHalfOpen",
 ];
 /** The names that {@link SocketLimits} knows. */
-export const SOCKET_LIMIT_KEYS: readonly string[] = ["maxWriteQueueBytes", "highWaterMarkBytes"];
+export const SOCKET_LIMIT_KEYS: readonly string[] = [
+  "maxWriteQueueBytes",
+  "highWaterMarkBytes",
+  "readWhileBlocked",
+];
 
 /** Checks the three groups and fills in the defaults. */
 export function resolveSocketSettings(
@@ -126,6 +139,7 @@ export function resolveSocketSettings(
     allowHalfOpen: checkBoolean("tcp.allowHalfOpen", tcp?.allowHalfOpen, false),
     maxWriteQueueBytes: checkBound("limits.maxWriteQueueBytes", limits?.maxWriteQueueBytes, 16_777_216, 1),
     highWaterMarkBytes: checkBound("limits.highWaterMarkBytes", limits?.highWaterMarkBytes, 65_536, 1),
+    readWhileBlocked: checkBoolean("limits.readWhileBlocked", limits?.readWhileBlocked, true),
     ...waits,
     deadlines: watched,
   });

@@ -264,7 +264,7 @@ each("says so when it is given text instead of bytes", ({ socket }) => {
 const BAD: [options: unknown, message: string][] = [
   [{ maxFrameBytes: "1" }, 'Option "maxFrameBytes" must be an integer from 0 to 9007199254740991; it is "1"'],
   [{ maxFrameBytes: -1 }, 'Option "maxFrameBytes" must be an integer from 0 to 9007199254740991; it is -1'],
-  [{ maxFrame: 1 }, 'Option "maxFrame" is unknown; "options" takes codec, maxFrameBytes'],
+  [{ maxFrame: 1 }, 'Option "maxFrame" is unknown; "options" takes codec, maxFrameBytes, messagesPerSecond, burst'],
   [
     { codec: lengthPrefixed(), maxFrameBytes: 5 },
     'Option "maxFrameBytes" belongs to the default codec; give it to your "codec" instead',

@@ -103,7 +103,7 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
   [
     { limits: { maxConnection: 5 } },
     TypeError,
-    'Option "limits.maxConnection" is unknown; "limits" takes maxWriteQueueBytes, highWaterMarkBytes, ' +
+    'Option "limits.maxConnection" is unknown; "limits" takes maxWriteQueueBytes, highWaterMarkBytes, readWhileBlocked, ' +
     "maxConnections, dropWhenFull, shedSilent, maxHandshakes, maxConnectionsPerAddress, acceptsPerSecondPerAddress, allow, " +
     "deny",
   ],
