@@ -69,7 +69,7 @@ export interface RedisBusOptions {
  *
  * @example
  * ```ts ignore
- * import { Redis } from "npm:ioredis@5";
+ * import { Redis } from "npm:ioredis@6";
  * import { redisBus, Rooms } from "@verb/tcp/rooms";
  *
  * const [publisher, subscriber] = [new Redis(), new Redis()];

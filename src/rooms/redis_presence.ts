@@ -32,7 +32,7 @@ export interface RedisPresenceOptions {
  *
  * @example
  * ```ts ignore
- * import { Redis } from "npm:ioredis@5";
+ * import { Redis } from "npm:ioredis@6";
  * import { redisBus, redisPresence, Rooms } from "@verb/tcp/rooms";
  *
  * const [publisher, subscriber] = [new Redis(), new Redis()];
