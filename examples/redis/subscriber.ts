@@ -1,7 +1,14 @@
 /** Subscriptions: a connection of their own, found again when it is lost, with all channels subscribed anew. */
 
-import { framed, type FramedSocket, type Reconnect, reconnect, type ReconnectOptions } from "@verb/tcp/tcp";
-import { type Command, type Reply, resp } from "./resp.ts";
+import {
+  framed,
+  type FramedSocket,
+  type Reconnect,
+  reconnect,
+  type ReconnectOptions,
+  type TCPSocket,
+} from "@verb/tcp/tcp";
+import { type Command, type Reply, resp, RespError } from "./resp.ts";
 
 /** What listeners are called with. */
 export type Listener = (message: string, channel: string) => void;
@@ -15,14 +22,26 @@ export class RedisSubscriber implements AsyncDisposable {
   readonly #running: Promise<void>;
   // Those that the server has confirmed on this connection, and who waits for that.
   readonly #confirmed = new Set<string>();
-  #waiting: (() => void)[] = [];
+  // Resolves when that has changed.
+  #next = Promise.withResolvers<void>();
+  readonly #waitMs: number;
   #peer: FramedSocket<Command, Reply> | undefined;
   #closed = false;
+  // Why there is no connection, and what the server said to the last one, which tells more.
   #cause: unknown;
+  #refused: RespError | undefined;
 
-  /** Connects from now on; wrong options throw. */
-  constructor(options: ReconnectOptions, password?: string) {
-    this.#connections = reconnect(options);
+  /** Connects from now on; wrong options throw. `waitMs` is the longest wait of `subscribe`. */
+  constructor(options: ReconnectOptions, password?: string, waitMs = 10_000) {
+    this.#waitMs = waitMs;
+    this.#connections = reconnect({
+      ...options,
+      onRetry: (retry) => {
+        this.#cause = this.#refused ?? retry.cause;
+        this.#refused = undefined;
+        options.onRetry?.(retry);
+      },
+    });
     this.#running = this.#run(password);
   }
 
@@ -31,7 +50,7 @@ export class RedisSubscriber implements AsyncDisposable {
     try {
       for await (const socket of this.#connections) {
         const peer = this.#peer = framed(socket, CODEC);
-        peer.on("message", (reply) => this.#hear(reply));
+        peer.on("message", (reply) => this.#hear(reply, socket));
         if (password !== undefined) peer.send(["AUTH", password]);
         if (this.#listeners.size > 0) peer.send(["SUBSCRIBE", ...this.#listeners.keys()]);
         await socket.closed;
@@ -45,7 +64,8 @@ export class RedisSubscriber implements AsyncDisposable {
     this.#wake();
   }
 
-  /** Calls `listener` with what is published to a channel from now on; resolves when the server has confirmed it. */
+  /** Calls `listener` with what is published to a channel from now on; resolves when the server has confirmed it. If
+   * it does not within `waitMs`, this rejects, and the listener hears nothing. */
   async subscribe(channel: string, listener: Listener): Promise<void> {
     let listeners = this.#listeners.get(channel);
     if (listeners === undefined) {
@@ -53,9 +73,19 @@ export class RedisSubscriber implements AsyncDisposable {
       this.#peer?.send(["SUBSCRIBE", channel]);
     }
     listeners.add(listener);
+    const until = performance.now() + this.#waitMs;
     while (!this.#confirmed.has(channel)) {
-      if (this.#closed) throw new Error("The subscriber is closed", { cause: this.#cause });
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      const leftMs = until - performance.now();
+      if (this.#closed || leftMs <= 0) {
+        this.unsubscribe(channel, listener);
+        throw new Error(this.#closed ? "The subscriber is closed" : `Not subscribed within ${this.#waitMs} ms`, {
+          cause: this.#refused ?? this.#cause,
+        });
+      }
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, leftMs);
+      await Promise.race([promise, this.#next.promise]);
+      clearTimeout(timer);
     }
   }
 
@@ -68,7 +98,12 @@ export class RedisSubscriber implements AsyncDisposable {
     this.#peer?.send(["UNSUBSCRIBE", channel]);
   }
 
-  #hear(reply: Reply): void {
+  #hear(reply: Reply, socket: TCPSocket): void {
+    if (reply instanceof RespError) {
+      this.#refused = reply; // the login, or the channel
+      socket.destroy(); // a failed attempt
+      return;
+    }
     if (!Array.isArray(reply)) return; // what AUTH answered
     const [kind, channel, message] = reply as [string, string, string];
     if (kind === "message") {
@@ -80,7 +115,8 @@ export class RedisSubscriber implements AsyncDisposable {
   }
 
   #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#next.resolve();
+    this.#next = Promise.withResolvers();
   }
 
   /** Ends the connection. */

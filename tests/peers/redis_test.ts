@@ -7,7 +7,7 @@ import { redisPool } from "../../examples/redis/connection.ts";
 import { type Reply, RespError } from "../../examples/redis/resp.ts";
 import { RedisSubscriber } from "../../examples/redis/subscriber.ts";
 import { standing } from "../client/pool_support.ts";
-import { Uncaught, until } from "../client/support.ts";
+import { Counter, Uncaught, until } from "../client/support.ts";
 import { EngineServer } from "./rooms_service.ts";
 
 const host = "127.0.0.1";
@@ -160,6 +160,20 @@ Deno.test("Redis: subscriptions come back with the server", async () => {
   await subscriber.subscribe("other", ignored);
   subscriber.unsubscribe("other", ignored);
   for (let receivers = 1; receivers > 0;) receivers = await client.publish("other", "x");
+});
+
+Deno.test("Redis: whoever subscribes in vain is told why, by a server that refuses and by one that never answers", async () => {
+  await using redis = new EngineServer("redis-server", ["--requirepass", "secret"]);
+  await redis.start();
+  for (const password of [undefined, "no"]) {
+    await using subscriber = new RedisSubscriber({ port: redis.port, host, backoff }, password, 300);
+    const error = await assertRejects(() => subscriber.subscribe("news", () => {}), Error, "Not subscribed");
+    assertEquals((error.cause as RespError).code, password === undefined ? "NOAUTH" : "WRONGPASS");
+  }
+  await using silent = new Counter();
+  await using subscriber = new RedisSubscriber({ port: silent.port, host, backoff }, undefined, 100);
+  await assertRejects(() => subscriber.subscribe("news", () => {}), Error, "Not subscribed within 100 ms");
+  for (const conn of silent.conns) conn.close();
 });
 
 Deno.test("Redis: transactions over a pool, with a restart in between", async () => {

@@ -2,11 +2,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { createServer, framed, TCPSocket } from "../../mod.ts";
-import { lines } from "../../src/framing/mod.ts";
+import { json, lines } from "../../src/framing/mod.ts";
 import { Random } from "../../src/testing/random.ts";
 import { answerRequests, type CloseReceipt, connect, createRequester, type RequestError } from "../../tcp.ts";
-import { Uncaught } from "../client/support.ts";
-import { alone, byId, type Ends, fate } from "./asking.ts";
+import { freePort, Uncaught } from "../client/support.ts";
+import { alone, byId, type Ends, fate, type Word } from "./asking.ts";
 
 const ENDS: Record<string, [end: (ends: Ends) => void, reason: string]> = {
   "the peer ends": [({ server }) => server.socket.end(), "peer"],
@@ -152,3 +152,35 @@ alone(
     }
   },
 );
+
+Deno.test("requests of a socket that never gets connected are told, and that no byte of them was sent", async () => {
+  using uncaught = new Uncaught();
+  for (const options of [byId, { ordered: true as const }]) {
+    const socket = new TCPSocket();
+    const requester = createRequester(framed(socket, json<Word>()), { ...options, maxInFlight: 1 });
+    socket.connect({ port: freePort(), host: "127.0.0.1" });
+    const fates = [1, 2].map((id) => fate(requester.request({ id, ask: "x" })));
+    await socket.closed;
+    assertEquals(fates.map(({ code, sent }) => [code, sent]), [1, 2].map(() => ["ERR_REQUEST_UNANSWERED", false]));
+    assertEquals([requester.inFlight, requester.waiting], [0, 0]);
+  }
+  assertEquals(uncaught.seen, []);
+});
+
+for (const options of [byId, { ordered: true as const }]) {
+  const kind = "ordered" in options ? "in order" : "by id";
+  alone(`a peer that floods with answers to nothing costs no memory and no request, ${kind}`, async (ends) => {
+    const { network, client, server, socket } = ends;
+    const requester = createRequester(client, options);
+    for (let round = 0; round < 100; round++) {
+      for (let id = 0; id < 50; id++) server.send({ id: -1 - id, answer: "nobody asked" });
+      await network.advance(1);
+    }
+    assertEquals([requester.inFlight, requester.waiting, client.bufferedBytes, socket.destroyed], [0, 0, 0, false]);
+    const good = fate(requester.request({ id: 1, ask: "x" }));
+    await network.advance(1);
+    server.send({ id: 1, answer: "yes" });
+    await network.advance(1);
+    assertEquals(good, { answer: { id: 1, answer: "yes" } });
+  });
+}
