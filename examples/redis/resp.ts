@@ -109,6 +109,8 @@ function writeHeader(buffer: Uint8Array, at: number, kind: number, count: number
 
 // Deeper than that, and somebody wants our stack or memory.
 const MAX_DEPTH = 32;
+// An error has a stack, so a reply that is full of them costs far more than its bytes.
+const MAX_ERRORS = 4_096;
 const NONE = -1;
 const EMPTY = Buffer.alloc(0);
 
@@ -123,6 +125,8 @@ class RespDecoder implements FrameDecoder<Reply> {
   #searched = 0;
   // Bytes of the string that begins at #at.
   #bulk = NONE;
+  // Errors in it so far.
+  #errors = 0;
   // Arrays that are not full.
   #open: { readonly size: number; readonly items: Reply[] }[] = [];
 
@@ -155,7 +159,7 @@ class RespDecoder implements FrameDecoder<Reply> {
       }
       if (open !== undefined) continue;
       this.#queue.skip(this.#at);
-      this.#at = this.#searched = 0;
+      this.#at = this.#searched = this.#errors = 0;
       return value;
     }
     if (this.#queue.length >= this.#maxFrameBytes) throw this.#tooLarge(this.#queue.length);
@@ -172,7 +176,7 @@ class RespDecoder implements FrameDecoder<Reply> {
   }
 
   takeRest(): Uint8Array {
-    this.#at = this.#searched = 0;
+    this.#at = this.#searched = this.#errors = 0;
     this.#bulk = NONE;
     this.#open = [];
     this.#text = EMPTY;
@@ -231,7 +235,10 @@ class RespDecoder implements FrameDecoder<Reply> {
       const text = textOf(queue.slice(start + 1, lineEnd - 1));
       this.#at = this.#searched = lineEnd + 1;
       if (kind === PLUS) return text;
-      if (kind === MINUS) return new RespError(text);
+      if (kind === MINUS) {
+        if (++this.#errors > MAX_ERRORS) throw this.#malformed(`more than ${MAX_ERRORS} errors in one reply`);
+        return new RespError(text);
+      }
       if (kind !== COLON && kind !== DOLLAR && kind !== STAR) {
         throw this.#malformed("no kind of value begins like that");
       }

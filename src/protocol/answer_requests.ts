@@ -119,12 +119,13 @@ class Answerer<In, Out> implements MessageTaker<Out> {
       this.#failed(error);
       return true;
     }
-    if (answer instanceof Promise) {
-      void this.#follow(answer);
+    // Whatever `await` waits for.
+    if (typeof (answer as PromiseLike<unknown> | undefined | null)?.then === "function") {
+      void this.#follow(answer as Promise<In | undefined | void>);
     } else if (!this.#ordered || this.#slots.length === 0) {
-      this.#send(answer);
+      this.#send(answer as In | undefined | void);
     } else {
-      this.#slots.push({ done: true, answer });
+      this.#slots.push({ done: true, answer: answer as In | undefined | void });
     }
     if (this.#inFlight >= this.#maxInFlight) this.#exchange.hold();
     return true;

@@ -52,6 +52,18 @@ Deno.test("resp() keeps the laws of codecs", () => {
   });
 });
 
+Deno.test("resp() refuses a reply of nothing but errors, which would cost a hundred times its bytes", () => {
+  const errors = (count: number) => bytes(`*${count}\r\n${"-\r\n".repeat(count)}`);
+  const good = resp().decoder();
+  for (let round = 0; round < 2; round++) {
+    good.push(errors(3_000));
+    assertEquals((good.next() as Reply[]).length, 3_000);
+  }
+  const bad = resp().decoder();
+  bad.push(errors(4_097));
+  assertThrows(() => bad.next(), FrameError, "more than 4096 errors in one reply");
+});
+
 Deno.test("resp() encodes commands byte for byte, into a queue, too", () => {
   const { encode, encodeInto } = resp();
   for (

@@ -28,6 +28,17 @@ alone("answerRequests() answers in the order of the requests", async ({ network,
   assertEquals(heard, ["after 30", "after 10", "at once", "after 20"]);
 });
 
+alone("answerRequests() waits for whatever has a then, as await does", async ({ network, client, server }) => {
+  answerRequests(server, (word) => {
+    const answer = later(word);
+    return { then: answer.then.bind(answer) } as Promise<Word>; // a query of a database library, for example
+  });
+  const heard = heardBy(client);
+  for (const ask of ["30", "10"]) client.send({ ask });
+  await network.advance(50);
+  assertEquals(heard, ["after 30", "after 10"]);
+});
+
 alone("answerRequests() with ordered: false answers as it is ready", async ({ network, client, server }) => {
   answerRequests(server, later, { ordered: false });
   const heard = heardBy(client);
