@@ -19,11 +19,12 @@ export type Connector<State> = (signal: AbortSignal | undefined) => Promise<TCPS
 /** Checks the options, which may be wrong, and dials nobody yet. */
 export function connector<State>(options: ClientOptions): Connector<State> {
   const request = resolveConnect(options, CLIENT_KEYS, { deadline: options?.deadlines?.handshakeMs !== 0 });
-  const { tcp, limits, deadlines } = options;
+  const { tcp, limits, deadlines, tls } = options;
   const socketOptions: TCPSocketOptions = {
     ...(tcp === undefined ? {} : { tcp }),
     ...(limits === undefined ? {} : { limits }),
     ...(deadlines === undefined ? {} : { deadlines }),
+    ...(tls === undefined ? {} : { tls }), // a socket that connects again must not do so in the clear
   };
   resolveSocketSettings(tcp, limits, deadlines);
   return (signal) => {

@@ -13,6 +13,7 @@
  * | client: code of an expired certificate                     | `CERT_HAS_EXPIRED`     | `UNABLE_TO_VERIFY_...` |
  * | `getCipher()`, `getProtocol()`, `getPeerCertificate()`     | undefined              | yes                    |
  * | a unix socket; `proxyProtocol`                             | no                     | yes                    |
+ * | `setNoDelay()`, `setKeepAlive()` once it is secured        | no                     | yes                    |
  * | server: `unref()`                                          | no²                    | yes                    |
  * | `upgradeTls`                                               | no                     | yes                    |
  *

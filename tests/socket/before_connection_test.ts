@@ -57,6 +57,20 @@ Deno.test("unref() before connect() holds over an upgradeTls()", async () => {
   assertEquals(await runClient(app.address()!.port, source), { code: 0, stderr: "" });
 });
 
+Deno.test("unref() holds when the socket connects again", async () => {
+  let connections = 0;
+  await using app = createServer().onConnection((socket) => ++connections === 1 && void socket.destroy())
+    .listen(0, "127.0.0.1");
+  const source = `
+    const hold = setTimeout(() => {}, 60_000); // the first connection is not to be the last
+    socket.once("close", () => clearTimeout(hold));
+    socket.on("close", () => socket.connect(PORT, "127.0.0.1"));
+    socket.once("connect", () => socket.unref());
+    socket.connect(PORT, "127.0.0.1");
+  `;
+  assertEquals(await runClient(app.address()!.port, source), { code: 0, stderr: "" });
+});
+
 Deno.test("ref() takes back an unref() that came before the connection", async () => {
   await using app = createServer().listen(0, "127.0.0.1").onConnection((socket) => void socket.write("go on"));
   const { code, stdout } = await runModule(`

@@ -518,6 +518,21 @@ for (const engine of ["node", "deno"] as const) {
   });
 }
 
+Deno.test("a socket of connect({ tls }) speaks TLS when it connects again", async () => {
+  await using app = listen({ tls: { cert: server.cert, key: server.key } }).onConnection((socket) => {
+    socket.pipe(socket);
+  });
+  const { port } = app.address()!;
+  const socket = await connect({ port, host, tls: { ca: authority.cert, servername: "localhost" } });
+  socket.destroy();
+  await socket.closed;
+  socket.connect(port, host);
+  await next(socket, "secureConnect");
+  assertEquals([await say(socket, "secret"), socket.encrypted, socket.authorized], ["secret", true, true]);
+  socket.destroy();
+  await socket.closed;
+});
+
 Deno.test("addresses are those of the connection: none while it connects again", async () => {
   await using echo = listenEcho();
   const socket = await connect({ port: echo.port, host });
