@@ -163,6 +163,7 @@ export class Chat {
 
   #refuse(client: Client, message: unknown, error: unknown): void {
     if (!(error instanceof ChatError)) throw error;
+    if (this.#isGone(client)) return;
     const request = requestType(message);
     const answer: Answer = { type: "error", code: error.code, message: error.message };
     client.protocol.send(request === undefined ? answer : { ...answer, request });
@@ -209,10 +210,10 @@ export class Chat {
     if (!await this.#claim(key, client)) {
       throw new ChatError("nickname_taken", `The nickname ${nickname} is taken`);
     }
-    if (!this.clients.has(client.id)) return this.#nicknames.release(key, protocol); // gone meanwhile
+    if (this.#isGone(client)) return this.#nicknames.release(key, protocol);
     client.nickname = nickname;
     await this.#enter(whispersTo(nickname), client);
-    if (!this.clients.has(client.id)) return;
+    if (this.#isGone(client)) return;
     protocol.send({ type: "login_success", clientId: client.id, message: `Welcome, ${nickname}!` });
     if (!answersPings || this.#rules.heartbeatMs === 0) return;
     protocol.startHeartbeat({
@@ -245,7 +246,7 @@ export class Chat {
       if (Math.max(length, this.rooms.size(room)) >= this.#rules.maxRoomMembers) {
         throw new ChatError("room_full", `The room ${name} is full`);
       }
-      if (!this.clients.has(client.id)) return; // gone meanwhile
+      if (this.#isGone(client)) return;
       this.#leave(client);
       client.room = name;
       await this.#enter(room, client);
@@ -253,7 +254,8 @@ export class Chat {
       const message = `${nickname} joined the room`;
       this.rooms.broadcast(room, { type: "user_joined", nickname, message }, { except: protocol });
     }
-    protocol.send({ type: "room_joined", room: name, users: await this.#users(name) });
+    const users = await this.#users(name);
+    if (!this.#isGone(client)) protocol.send({ type: "room_joined", room: name, users });
   }
 
   /** Puts it into a room of `Rooms`, and waits until messages of other processes arrive; not for an engine that is gone. */
@@ -294,7 +296,7 @@ export class Chat {
   async #tellUsers(client: Client, room: string): Promise<void> {
     const users = await this.#users(room);
     if (users.length === 0) throw new ChatError("unknown_room", `There is no room ${room}`);
-    client.protocol.send({ type: "users", room, users });
+    if (!this.#isGone(client)) client.protocol.send({ type: "users", room, users });
   }
 
   /** The nicknames of those in a room, those in this process first, in the order of joining. */
@@ -308,6 +310,11 @@ export class Chat {
     const { length } = await this.#users(room);
     if (length === 0) throw new ChatError("unknown_room", `There is no room ${room}`);
     throw new ChatError("not_in_room", `You are not in the room ${room}`);
+  }
+
+  /** Whether it has left, or we are parting, while others were asked. */
+  #isGone({ id, socket }: Client): boolean {
+    return socket.writableEnded || !this.clients.has(id);
   }
 
   /** A last word, and it has to go. */

@@ -240,3 +240,24 @@ Deno.test("server.ts --workers 2: people on all workers are in one chat", async 
   assertEquals([code, rest, stderr], [0, ["Closed: 9 ended, 0 cut off"], ""]);
   for (const guest of [...guests, other]) await guest.client.socket.closed;
 });
+
+Deno.test("a server that closes while a login waits for others parts without a failure, and the nickname is free", async () => {
+  const engine = new MemoryEngine();
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<boolean>();
+  const released: string[] = [];
+  const nicknames = {
+    claim: () => (asked.resolve(), answer.promise),
+    release: (key: string) => void released.push(key),
+    close: () => Promise.resolve(),
+  };
+  await using hall = await Hall.open({ shared: { ...shareBy(engine), nicknames } });
+  const ann = await hall.guest();
+  ann.send({ type: "login", nickname: "Ann" }, { type: "join_room", room: "harbour" });
+  await asked.promise;
+  const closed = hall.app.close();
+  await ann.expectEnd();
+  answer.resolve(true);
+  await closed;
+  assertEquals([hall.app.metrics().closed.local, released], [1, ["ann"]]);
+});

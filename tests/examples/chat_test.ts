@@ -200,6 +200,18 @@ Deno.test("nicknames, rooms and texts of any script arrive unchanged", async () 
   await zoe.expect({ type: "private_message", from: "Ann", message: "👋" });
 });
 
+Deno.test("a nickname of signs that stand for whole phrases is like any other", async () => {
+  await using hall = await Hall.open();
+  const nickname = "\uFDFA".repeat(32); // each of them is 18 characters when it is compared
+  const guest = await hall.guest(nickname, "harbour");
+  const other = await hall.guest();
+  other.send({ type: "login", nickname });
+  await other.expect({ type: "error", code: "nickname_taken" });
+  await other.enter("Ann");
+  other.send({ type: "private_message", to: nickname, message: "hello" });
+  await guest.expect({ type: "private_message", from: "Ann" });
+});
+
 for (const name of ["__proto__", "constructor", "hasOwnProperty", "toString"]) {
   Deno.test(`a room and a nickname called ${name} are like any other`, async () => {
     await using hall = await Hall.open();
