@@ -7,7 +7,7 @@ import { connect } from "../client/connect.ts";
 import type { ClientOptions } from "../client/connector.ts";
 import type { TcpServer } from "../server/server.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
-import type { TCPSocket } from "../socket/tcp_socket.ts";
+import { TCPSocket } from "../socket/tcp_socket.ts";
 import type { Target } from "../transport/dial.ts";
 import type { ListenTarget } from "../transport/listen.ts";
 import type { Listener } from "../transport/listener.ts";
@@ -55,8 +55,12 @@ export interface NetworkClientOptions extends Omit<ClientOptions, "port" | "host
 // Real turns of the event loop that let promises settle between two timers.
 const SETTLING_TURNS = 2;
 const FIRST_PORT = 49_152;
+const LAST_PORT = 65_535;
 // How long a client waits that found a full backlog before it tries again.
 const RETRY_MS = 100;
+
+// Two networks that are closed in the wrong order would leave the library a clock that stands still.
+let isOneOpen = false;
 
 /**
  * A network in memory, with a clock of its own. Servers and clients of this library run on it unchanged, without a
@@ -79,6 +83,8 @@ export class Network implements VirtualNetwork, AsyncDisposable {
   readonly #clients = new Map<Transport, ConnectionOwner>();
   // Connects that are under way; each wakes early when the network is closed.
   readonly #waiting = new Set<() => void>();
+  // Time moves for one `advance` after the other.
+  #moved: Promise<void> = Promise.resolve();
   #nextPort = FIRST_PORT;
   #partedUntil = 0;
   #closed = false;
@@ -97,6 +103,12 @@ export class Network implements VirtualNetwork, AsyncDisposable {
       maxLatencyMs,
       chunkBytes: checkBound("chunkBytes", options.chunkBytes, Infinity, 1),
     };
+    if (isOneOpen) {
+      throw new TcpError("There is a network already: close() it before you make another one", {
+        code: "ERR_INVALID_STATE",
+      });
+    }
+    isOneOpen = true;
     [this.#clock, this.#restoreClock] = useClock((before) => new VirtualClock(before));
     this.#open(this, "127.0.0.1");
   }
@@ -126,7 +138,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
   /** The handle for the faults of the connection under that socket, be it the client's or the server's end. */
   // deno-lint-ignore no-explicit-any -- whatever the user keeps on its sockets
   link(socket: TCPSocket<any>): NetworkLink {
-    const { transport } = connectionOf(socket);
+    const transport = socket instanceof TCPSocket ? connectionOf(socket).transport : undefined;
     const cable = transport === undefined ? undefined : this.#cables.get(transport);
     if (cable === undefined) throw invalid("socket", "a socket that is connected by this network, without TLS", socket);
     return cable;
@@ -149,12 +161,19 @@ export class Network implements VirtualNetwork, AsyncDisposable {
 
   /**
    * Moves time: runs each timer of the library that is due by then at its own time, and lets promises settle in between.
-   * The first call stops real time.
+   * The first call stops real time. A call during another one begins where that one ends. What a timer throws, it
+   * rejects with; time stands at that timer then.
    */
-  async advance(advanceMs: number): Promise<void> {
+  advance(advanceMs: number): Promise<void> {
     checkMs("advanceMs", advanceMs, 0);
     this.#clock.standStill();
-    const until = now() + advanceMs;
+    const moved = this.#moved.then(() => this.#advance(advanceMs));
+    this.#moved = moved.catch(() => {}); // whoever asked for it is told
+    return moved;
+  }
+
+  async #advance(advanceMs: number): Promise<void> {
+    const until = this.#clock.now() + advanceMs;
     await settle();
     while (this.#clock.runNext(until)) await settle();
     this.#clock.moveTo(until);
@@ -171,6 +190,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
     await settle();
     this.#clock.runReal();
     this.#restoreClock();
+    isOneOpen = false;
   }
 
   /** The same as `close()`. */
@@ -179,8 +199,12 @@ export class Network implements VirtualNetwork, AsyncDisposable {
   }
 
   #freePort(): number {
-    while (this.#listeners.has(this.#nextPort)) this.#nextPort++;
-    return this.#nextPort++;
+    let port;
+    do {
+      port = this.#nextPort++;
+      if (port === LAST_PORT) this.#nextPort = FIRST_PORT;
+    } while (this.#listeners.has(port));
+    return port;
   }
 
   #open(network: VirtualNetwork, from: string): void {
@@ -210,6 +234,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
       await this.#wait(Math.max(cable.delayMs(), this.#partedUntil - now()), signal);
       const listener = this.#listeners.get(port);
       if (this.#closed || listener === undefined || this.#refused.has(port)) {
+        await turnOver(); // who tries again at once, and again, keeps nobody else from running
         throw Object.assign(new Deno.errors.ConnectionRefused("Connection refused"), { code: "ECONNREFUSED" });
       }
       const ends = linkedPair(cable, clientAddr, { ...listener.addr });

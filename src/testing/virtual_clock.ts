@@ -48,22 +48,14 @@ export class VirtualClock implements Clock {
     return this.#waiting.size;
   }
 
+  /** Takes a millisecond at least, as in Node: who tries again at once, and again, would hold time up for ever. */
   start(callback: () => void, delayMs: number, background: boolean): StoppableTimer {
-    const timer: Waiting = {
-      dueAt: this.now() + Math.ceil(delayMs),
-      number: ++this.#numbers,
-      callback,
-      background,
-      real: undefined,
-    };
-    this.#waiting.add(timer);
-    if (this.#stoodAt === undefined) this.#runReal(timer);
-    return { stop: () => this.#forget(timer) };
+    return this.#start(callback, Math.max(1, Math.ceil(delayMs)), background);
   }
 
   /** In memory all is read that can be when the others have had their turn, which they have between two timers. */
   afterReads(callback: () => void): Timer {
-    return this.start(callback, 0, true);
+    return this.#start(callback, 0, true);
   }
 
   /** From now on time moves by {@link VirtualClock.runNext} and {@link VirtualClock.moveTo} only. */
@@ -98,6 +90,19 @@ export class VirtualClock implements Clock {
   runReal(): void {
     if (this.#stoodAt === undefined) return;
     for (const timer of this.#waiting) this.#runReal(timer);
+  }
+
+  #start(callback: () => void, delayMs: number, background: boolean): StoppableTimer {
+    const timer: Waiting = {
+      dueAt: this.now() + delayMs,
+      number: ++this.#numbers,
+      callback,
+      background,
+      real: undefined,
+    };
+    this.#waiting.add(timer);
+    if (this.#stoodAt === undefined) this.#runReal(timer);
+    return { stop: () => this.#forget(timer) };
   }
 
   #runReal(timer: Waiting): void {
