@@ -40,12 +40,19 @@ const SYSTEM: Clock = {
   afterReads: (callback) => proof.after(callback),
 };
 
+// An immediate that is set in a turn in which nothing else happens may lie there until something wakes the loop.
+const WAKE_MS = 10;
+
 const proof = new ReadProof({
   now: () => performance.now(),
   nextTurn: (callback) => void setImmediate(callback),
   start(callback, delayMs) {
     const timer = SYSTEM.start(callback, delayMs, true);
     return { stop: () => stopTimer(timer) };
+  },
+  keepAwake() {
+    const timer = setInterval(() => {}, WAKE_MS);
+    return { stop: () => clearInterval(timer) };
   },
 });
 

@@ -13,6 +13,8 @@
 export const load = {
   /** Connections that are open. */
   sockets: 0,
+  /** TLS handshakes that are under way. */
+  handshakes: 0,
   /** Reads and writes that were done. */
   transfers: 0,
   /** While a proof sees to it that everybody is read: who has been waits for this before it reads on. */
@@ -35,6 +37,8 @@ export interface Turns {
   /** Calls back in the next turn of the event loop, which comes at once. */
   nextTurn(callback: () => void): void;
   start(callback: () => void, delayMs: number): { stop(): void };
+  /** Wakes the event loop every so often, which may sleep although a turn of it is wanted, until it is stopped. */
+  keepAwake(): { stop(): void };
 }
 
 /** One proof serves everybody who has asked before it began; see the module's comment. */
@@ -47,6 +51,7 @@ export class ReadProof {
   #rest: { stop(): void } | undefined;
   #restsUntil = 0;
   #openGate: (() => void) | undefined;
+  #awake: { stop(): void } | undefined;
 
   constructor(turns: Turns) {
     this.#turns = turns;
@@ -76,6 +81,7 @@ export class ReadProof {
   #begin(): void {
     this.#rest = undefined;
     this.#running = true;
+    this.#awake = this.#turns.keepAwake();
     this.#turns.nextTurn(() => this.#run()); // with all who ask in this turn
   }
 
@@ -122,6 +128,7 @@ export class ReadProof {
 
   #end(): void {
     this.#running = false;
+    this.#awake?.stop();
     this.#restsUntil = this.#turns.now() + REST_MS;
     if (this.#waiting.size > 0) this.#schedule();
   }

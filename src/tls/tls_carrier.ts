@@ -7,7 +7,7 @@
  * end from above. The descriptor belongs to whoever made the carrier; nothing here closes it.
  */
 
-import { breathe } from "../base/breathing.ts";
+import { breathe, stopBreathing } from "../base/breathing.ts";
 import { now } from "../base/clock.ts";
 import { TcpError } from "../base/errors.ts";
 import { load } from "../base/read_proof.ts";
@@ -65,6 +65,8 @@ export class TlsCarrier {
   #close: Listener | undefined;
   #reading = false;
   #closed = false;
+  // Among the handshakes that are under way.
+  #counted = true;
   #buffer: Uint8Array | undefined;
   #bufferBytes = HANDSHAKE_BUFFER_BYTES;
   #smallReads = 0;
@@ -80,6 +82,7 @@ export class TlsCarrier {
   constructor(transport: Transport, owner: CarrierOwner) {
     this.transport = transport;
     this.owner = owner;
+    load.handshakes++;
   }
 
   /** Begins to read, or goes on after `held`. */
@@ -92,6 +95,7 @@ export class TlsCarrier {
   secured(owner: CarrierOwner): void {
     this.owner = owner;
     this.#budget = Infinity;
+    this.#handshakeOver();
     this.#resize(SMALLEST_BUFFER_BYTES);
   }
 
@@ -111,8 +115,15 @@ export class TlsCarrier {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#handshakeOver();
     this.#close?.();
     this.#data = this.#end = this.#close = undefined;
+  }
+
+  #handshakeOver(): void {
+    if (this.#counted) load.handshakes--;
+    this.#counted = false;
+    if (load.handshakes === 0 && load.sockets === 0) stopBreathing(); // nobody is left to be held up
   }
 
   #breathe(readAt: number): Promise<void> | undefined {
@@ -144,7 +155,7 @@ export class TlsCarrier {
         this.#data?.(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
         this.#adapt(bytes);
         // Once it is secured those who read it see to that.
-        if (handshakes) await this.#breathe(readAt);
+        if (this.#budget < Infinity) await this.#breathe(readAt);
         if (load.gate !== undefined) await load.gate;
         if (this.#closed) return;
       }

@@ -19,6 +19,7 @@ class Loop implements Disposable {
     this.proof = new ReadProof({
       now: () => this.at,
       nextTurn: (callback) => this.#next = callback,
+      keepAwake: () => ({ stop() {} }),
       start: (callback, delayMs) => {
         const timer = { dueAt: this.at + delayMs, callback };
         this.timers.add(timer);
