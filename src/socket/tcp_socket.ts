@@ -4,7 +4,7 @@ import type { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 // Without this module the rejections of async listeners are swallowed by the runtime's events.
 import "node:process";
-import { checkFunction, checkKeys, checkMs } from "../base/check.ts";
+import { checkFunction, checkKeys, checkMs, invalid } from "../base/check.ts";
 import { checkClientTlsOptions, type ClientTlsOptions } from "../tls/tls_options.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CloseReceipt } from "../telemetry/close_receipt.ts";
@@ -315,6 +315,8 @@ export class TCPSocket<State = unknown> extends SocketFacts {
    * the connections to come, too.
    */
   setTimeout(timeoutMs: number, listener?: () => void): this {
+    if (timeoutMs === undefined) throw invalid("timeoutMs", "a number of milliseconds", timeoutMs);
+    if (listener !== undefined) checkFunction("listener", listener);
     const ms = checkMs("timeoutMs", timeoutMs, 0);
     armIdleTimer(connectionOf(this), ms, false);
     if (listener !== undefined) ms === 0 ? this.off("timeout", listener) : this.once("timeout", listener);

@@ -9,7 +9,8 @@ export interface RelayedWorker {
 
 /** Hands payloads to the workers that want them. A worker that is busy has them waiting in its port: none is lost. */
 export class BusRelay {
-  readonly #channels = new Map<string, Set<RelayedWorker>>();
+  // How many buses of each worker are subscribed.
+  readonly #channels = new Map<string, Map<RelayedWorker, number>>();
 
   receive(from: RelayedWorker, message: ToMain & { readonly type: "busPublish" | "busSubscribe" }): void {
     const { id, channel } = message;
@@ -17,11 +18,10 @@ export class BusRelay {
       this.#subscribe(from, channel, message.on);
       return from.send({ type: "busDone", id, reached: 0 });
     }
-    const workers = this.#channels.get(channel) ?? [];
     let reached = 0;
-    for (const worker of workers) {
+    for (const [worker, buses] of this.#channels.get(channel) ?? []) {
       worker.send({ type: "bus", channel, payload: message.payload });
-      reached++;
+      reached += buses;
     }
     from.send({ type: "busDone", id, reached });
   }
@@ -34,8 +34,11 @@ export class BusRelay {
   }
 
   #subscribe(worker: RelayedWorker, channel: string, on: boolean): void {
-    const workers = this.#channels.get(channel);
-    if (on) this.#channels.set(channel, (workers ?? new Set()).add(worker));
-    else if (workers?.delete(worker) === true && workers.size === 0) this.#channels.delete(channel);
+    const workers = this.#channels.get(channel) ?? new Map<RelayedWorker, number>();
+    const buses = (workers.get(worker) ?? 0) + (on ? 1 : -1);
+    if (buses > 0) workers.set(worker, buses);
+    else workers.delete(worker);
+    if (workers.size > 0) this.#channels.set(channel, workers);
+    else this.#channels.delete(channel);
   }
 }

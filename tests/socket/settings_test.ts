@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { TCPSocket } from "../../mod.ts";
 import { resolveSocketSettings } from "../../src/socket/settings.ts";
 
 function unit(name: string, fn: () => void): void {
@@ -176,4 +177,12 @@ for (const [name, value] of Object.entries(ON)) {
 unit("resolveSocketSettings() wants no watch for the deadlines that it does not look after", () => {
   const deadlines = { connectMs: 5, handshakeMs: 5, flushMs: 5, endMs: 5, rate: { bytesPerSecond: 0 }, idleMs: 0 };
   assertEquals(resolveSocketSettings(undefined, undefined, deadlines).deadlines, undefined);
+});
+
+Deno.test("setTimeout() takes a number and a function, as in Node, and nothing else", () => {
+  const socket = new TCPSocket();
+  for (const args of [[undefined], ["5"], [5, "x"], [0, null], [5, {}]]) {
+    const error = assertThrows(() => socket.setTimeout(...args as [number]), TypeError) as TypeError & { code: string };
+    assertEquals(error.code, "ERR_INVALID_ARG_TYPE");
+  }
 });
