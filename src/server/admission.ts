@@ -13,6 +13,7 @@ import type { AcceptVerdict } from "./accept_loop.ts";
 import type { ConnectionSet } from "./connections.ts";
 import { Gate } from "./gate.ts";
 import type { ResolvedServerLimits } from "./limit_options.ts";
+import { MemoryGuard } from "./memory_guard.ts";
 import type { ConnectionSource, PreparationEvent, PreparationPort, Prepared } from "./preparation.ts";
 import type { ProxyRule } from "./proxy_rule.ts";
 import type { Reporter } from "./reporting.ts";
@@ -25,6 +26,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
   #limits: ResolvedServerLimits;
   /** Who may come in, by its address. */
   readonly gate: Gate;
+  readonly #memory: MemoryGuard;
   spoke: ((face: ConnectionFace) => void) | undefined;
 
   constructor(sockets: ConnectionSet<State>, reporter: Reporter, limits: ResolvedServerLimits) {
@@ -32,6 +34,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
     this.#reporter = reporter;
     this.#limits = limits;
     this.gate = new Gate(limits);
+    this.#memory = new MemoryGuard(sockets);
   }
 
   /** Other rules from now on. `source` has those that no socket has been made of yet. */
@@ -48,6 +51,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
         if (transport !== undefined) this.gate.readmit(socket, transport, () => shed(socket), bytesRead === 0);
       }
     }
+    this.#memory.setLimit(limits.memoryBudgetBytes);
     this.#sockets.boundMoved();
     source?.boundMoved();
   }
@@ -58,6 +62,8 @@ export class Admission<State> implements PreparationPort, SocketHost {
 
   admit(): Promise<void> | undefined {
     const { dropWhenFull, shedSilent } = this.#limits;
+    const memory = this.#memory.whenRoom();
+    if (memory !== undefined) return memory;
     return dropWhenFull || shedSilent ? undefined : this.#sockets.whenRoom();
   }
 
@@ -105,6 +111,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
     this.#counters.accepted++;
     const socket = adoptTransport(transport, settings, this) as TCPSocket<State>; // its state is the user's to set
     this.#sockets.add(socket);
+    this.#memory.adopt(socket);
     if (prepared) this.gate.move(transport, socket, () => shed(socket));
     else this.gate.enter(socket, transport, () => shed(socket));
     return socket;
@@ -133,7 +140,19 @@ export class Admission<State> implements PreparationPort, SocketHost {
       bytesWritten += connectionOf(socket).queue.sentBytes;
     }
     const { size: open, reserved: preparing } = this.#sockets;
-    return { open, accepted, closed, dropped, bytesRead, bytesWritten, acceptErrors, preparing };
+    const { heldBytes, queuedBytes } = this.#memory.metrics;
+    return {
+      open,
+      accepted,
+      closed,
+      dropped,
+      bytesRead,
+      bytesWritten,
+      heldBytes,
+      queuedBytes,
+      acceptErrors,
+      preparing,
+    };
   }
 
   /** Closes a connection that may not come in, or that there is no room for; then true. */

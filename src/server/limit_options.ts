@@ -50,6 +50,16 @@ export interface ServerLimits extends SocketLimits {
    */
   acceptsPerSecondPerAddress?: number;
   /**
+   * Most bytes that the library holds for all connections together: parts of frames, messages that wait, chunks that
+   * nobody has taken, and what waits to be sent; what is queued for many by reference (`sendEncoded`, a large `write`)
+   * counts once. From 80 % on nothing new is accepted. Above 100 % the largest holder of the address that holds most is
+   * destroyed with `EOVERFLOW`, reason `overflow`, one after the other, down to 90 %. What the kernel and the TLS engine
+   * hold is not counted, nor what the program itself keeps.
+   *
+   * @default {Infinity}
+   */
+  memoryBudgetBytes?: number;
+  /**
    * Only these addresses may connect: addresses and ranges such as `"192.0.2.7"`, `"10.0.0.0/8"`, `"2001:db8::/32"`.
    * Everybody else is dropped, reason `denied`.
    */
@@ -72,6 +82,7 @@ export interface ResolvedServerLimits {
   readonly maxHandshakes: number;
   readonly maxConnectionsPerAddress: number;
   readonly acceptsPerSecondPerAddress: number;
+  readonly memoryBudgetBytes: number;
   readonly allow: AddressList | undefined;
   readonly deny: AddressList | undefined;
 }
@@ -84,6 +95,7 @@ const NO_LIMITS: { readonly [Name in keyof Required<ServerLimits>]: ServerLimits
   maxHandshakes: Infinity,
   maxConnectionsPerAddress: Infinity,
   acceptsPerSecondPerAddress: Infinity,
+  memoryBudgetBytes: Infinity,
   allow: undefined,
   deny: undefined,
   maxWriteQueueBytes: Infinity,
@@ -111,6 +123,7 @@ export function resolveServerLimits(limits: ServerLimits | undefined): ResolvedS
       1,
     ),
     acceptsPerSecondPerAddress: checkRate("limits.acceptsPerSecondPerAddress", limits?.acceptsPerSecondPerAddress),
+    memoryBudgetBytes: checkBound("limits.memoryBudgetBytes", limits?.memoryBudgetBytes, Infinity, 1),
     allow: readList("limits.allow", limits?.allow),
     deny: readList("limits.deny", limits?.deny),
   });

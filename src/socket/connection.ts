@@ -134,6 +134,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort {
   write(bytes: Uint8Array, callback?: WriteCallback): boolean {
     if (!this.beginWrite(callback)) return false;
     this.queue.append(bytes);
+    if (this.account !== undefined && !this.queue.copies(bytes.length)) this.account.keeps(bytes);
     if (callback !== undefined) this.queue.whenSent(callback);
     return this.endWrite();
   }
@@ -154,6 +155,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort {
 
   /** Sees to it that what was queued leaves; gives what `write()` gives. */
   endWrite(): boolean {
+    this.account?.touch();
     if (!this.inTurn) this.queue.schedule();
     if (this.queue.length < this.settings.highWaterMarkBytes) return true;
     this.needDrain = true;
@@ -175,6 +177,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort {
   flushed(): void {
     flushEnded(this);
     this.paid();
+    this.account?.touch();
     if (this.queue.length > 0) return; // corked
     if (this.needDrain) {
       this.needDrain = false;
@@ -220,6 +223,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort {
 
   deliver(chunk: Buffer, fresh: boolean): Taken {
     if (fresh) this.arrived(chunk.length);
+    else this.account?.touch();
     if (this.consumer === undefined || this.messagesWait || this.blocked) {
       this.refused();
       return "hold";

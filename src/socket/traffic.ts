@@ -1,5 +1,6 @@
 /** The numbers that traffic moves on one connection, and the clocks that look at them. */
 
+import type { Account } from "./account.ts";
 import { breathe, COSTLY_MS, isBusy } from "../base/breathing.ts";
 import { now } from "../base/clock.ts";
 import { load } from "../base/read_proof.ts";
@@ -34,6 +35,8 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   abstract readonly settings: SocketSettings;
   /** A data listener is running: its writes leave together right after it. */
   protected inTurn = false;
+  /** Where the server has a budget of memory. */
+  account: Account | undefined;
   // What was read last took its time.
   #costly = false;
   // Only where a deadline is on.
@@ -81,6 +84,7 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   protected stopClocks(): void {
     this.idle?.clear();
     this.#deadlines?.clear();
+    this.account?.close();
   }
 
   /** The peer's first byte has come. */
@@ -89,6 +93,7 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   arrived(bytes: number): void {
     if (this.bytesRead === 0) this.spoke();
     this.bytesRead += bytes;
+    this.account?.touch();
     this.came();
   }
 
@@ -139,6 +144,7 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
 
   wrote(): void {
     load.transfers++;
+    this.account?.touch();
     // A write that went through at once needs no second look at the clock.
     if (this.queue.length === 0 && this.idle === undefined && this.#deadlines === undefined) return;
     this.went();

@@ -76,6 +76,8 @@ export class WriteQueue implements ByteSink {
   // How many of them, from the front, have been settled.
   #settled = 0;
   #reserved: Uint8Array | undefined;
+  // What is being sent, where it stands in no staging buffer.
+  #sending: Uint8Array | undefined;
   // Nothing leaves once this many bytes have been sent.
   #parkAt = Infinity;
   #whenParked: (() => void) | undefined;
@@ -132,6 +134,13 @@ export class WriteQueue implements ByteSink {
   /** Whether there are any. */
   get hasCallbacks(): boolean {
     return this.#callbacks !== undefined;
+  }
+
+  /** What is kept by reference, the write in flight included: it was not copied. */
+  get kept(): Uint8Array[] {
+    const kept = (this.#segments ?? []).filter(({ staging }) => staging === undefined).map(({ bytes }) => bytes);
+    if (this.#sending !== undefined) kept.unshift(this.#sending);
+    return kept;
   }
 
   /** Whether a write of that size is copied at once, so that the caller may reuse its buffer. */
@@ -249,6 +258,7 @@ export class WriteQueue implements ByteSink {
           this.#tail = undefined;
           this.#tailBytes = 0;
         }
+        if (staging === undefined) this.#sending = bytes;
         for (let at = 0; at < bytes.length;) {
           this.handedBytes = this.sentBytes + bytes.length - at;
           const part = at === 0 ? bytes : bytes.subarray(at);
@@ -262,6 +272,7 @@ export class WriteQueue implements ByteSink {
           if (this.#callbacks !== undefined && this.length > 0) this.#settleSent();
         }
         if (staging !== undefined) returnStaging(staging);
+        else this.#sending = undefined;
       }
     } catch (error) {
       this.#writing = false;

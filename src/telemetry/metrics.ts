@@ -19,6 +19,13 @@ export interface ServerMetrics {
   readonly bytesRead: number;
   /** Bytes the kernel took so far, from open connections too. */
   readonly bytesWritten: number;
+  /**
+   * Bytes that the library holds for open connections: parts of frames, messages that wait, chunks that nobody has taken,
+   * and what waits to be sent. What is queued for many by reference counts once.
+   */
+  readonly heldBytes: number;
+  /** The part of it that waits to be sent. */
+  readonly queuedBytes: number;
   /** Accepts that failed: a peer was gone before we could take it, or descriptors ran out. */
   readonly acceptErrors: number;
 }

@@ -19,6 +19,7 @@ const LIMITS = {
   maxHandshakes: 1_000,
   maxConnectionsPerAddress: Infinity,
   acceptsPerSecondPerAddress: Infinity,
+  memoryBudgetBytes: Infinity,
   allow: undefined,
   deny: undefined,
 };
@@ -104,7 +105,7 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
     { limits: { maxConnection: 5 } },
     TypeError,
     'Option "limits.maxConnection" is unknown; "limits" takes maxWriteQueueBytes, highWaterMarkBytes, readWhileBlocked, ' +
-    "maxConnections, dropWhenFull, shedSilent, maxHandshakes, maxConnectionsPerAddress, acceptsPerSecondPerAddress, allow, " +
+    "maxConnections, dropWhenFull, shedSilent, maxHandshakes, maxConnectionsPerAddress, acceptsPerSecondPerAddress, memoryBudgetBytes, allow, " +
     "deny",
   ],
   [{ limits: 5 }, TypeError, 'Option "limits" must be an object; it is 5'],

@@ -1,0 +1,117 @@
+/** What one connection holds, told to the budget of its server. Only where there is a budget. */
+
+import type { MemoryBudget } from "../limits/memory_budget.ts";
+import type { ByteHolder } from "./connection_ports.ts";
+import type { ReadLoop } from "./read_loop.ts";
+import type { WriteQueue } from "./write_queue.ts";
+
+/** Where the bytes of a connection are. */
+export interface AccountOwner {
+  readonly queue: WriteQueue;
+  readonly reader: ReadLoop;
+  readonly holders: readonly ByteHolder[] | undefined;
+}
+
+interface Kept {
+  readonly bytes: Uint8Array;
+  /** They have left once this many bytes in all have been sent. */
+  readonly until: number;
+}
+
+// Those that something has changed of: one microtask looks at them all, outside of whatever is going on.
+let touched: Account[] = [];
+
+function lookAtTouched(): void {
+  const accounts = touched;
+  touched = [];
+  for (const account of accounts) account.settle();
+  for (const account of accounts) account.look();
+}
+
+/** Bytes that have come and were not taken. */
+export function unreadBytes({ reader, holders }: AccountOwner): number {
+  let bytes = reader.held?.length ?? 0;
+  if (holders !== undefined) { for (const holder of holders) bytes += holder.bufferedBytes; }
+  return bytes;
+}
+
+/** See the module's comment. */
+export class Account {
+  readonly #owner: AccountOwner;
+  readonly #budget: MemoryBudget;
+  // What was written by reference and is not sent yet, oldest first.
+  #kept: Kept[] = [];
+  #keptBytes = 0;
+  #unread = 0;
+  #queued = 0;
+  #touched = false;
+  #closed = false;
+
+  constructor(owner: AccountOwner, budget: MemoryBudget) {
+    this.#owner = owner;
+    this.#budget = budget;
+    this.touch();
+  }
+
+  /** These were just queued by reference. */
+  keeps(bytes: Uint8Array): void {
+    const { queue } = this.#owner;
+    this.#kept.push({ bytes, until: queue.sentBytes + queue.length });
+    this.#keptBytes += bytes.length;
+    this.#budget.keep(bytes);
+  }
+
+  /** Something has come or gone. */
+  touch(): void {
+    if (this.#touched || this.#closed) return;
+    this.#touched = true;
+    if (touched.push(this) === 1) queueMicrotask(lookAtTouched);
+  }
+
+  /** For the microtask. */
+  settle(): void {
+    this.#touched = false;
+    if (this.#closed) return;
+    const { queue } = this.#owner;
+    let sent = 0;
+    while (sent < this.#kept.length && this.#kept[sent]!.until <= queue.sentBytes) this.#release(this.#kept[sent++]!);
+    if (sent > 0) this.#kept = this.#kept.slice(sent);
+    // Of the first one a part may have left.
+    const first = this.#kept[0];
+    const gone = first === undefined ? 0 : Math.max(0, first.bytes.length - (first.until - queue.sentBytes));
+    this.#set(unreadBytes(this.#owner), queue.length - this.#keptBytes + gone);
+  }
+
+  /** For the microtask. */
+  look(): void {
+    this.#budget.look();
+  }
+
+  /** What it holds, with its share of what others keep, too. */
+  get bytes(): number {
+    let bytes = this.#unread + this.#queued;
+    for (const kept of this.#kept) bytes += kept.bytes.length / this.#budget.keepersOf(kept.bytes);
+    return bytes;
+  }
+
+  /** The connection is over, or there is no budget any more. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const kept of this.#kept) this.#release(kept);
+    this.#kept = [];
+    this.#set(0, 0);
+    this.#budget.look();
+  }
+
+  #release({ bytes }: Kept): void {
+    this.#keptBytes -= bytes.length;
+    this.#budget.release(bytes);
+  }
+
+  #set(unread: number, queued: number): void {
+    this.#budget.move(unread - this.#unread + queued - this.#queued, queued - this.#queued);
+    this.#unread = unread;
+    this.#queued = queued;
+  }
+}
