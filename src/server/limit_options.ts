@@ -101,6 +101,8 @@ const NO_LIMITS: { readonly [Name in keyof Required<ServerLimits>]: ServerLimits
   maxWriteQueueBytes: Infinity,
   highWaterMarkBytes: Infinity,
   readWhileBlocked: true,
+  readBytesPerSecond: Infinity,
+  writeBytesPerSecond: Infinity,
 };
 
 /** The names that {@link ServerLimits} knows. */

@@ -16,12 +16,13 @@ import { canWrite, type LifecycleEvent, type LifecycleState, step } from "./life
 import { claimedError, overflowError, reasonOfEnd, reasonOfFailure, refusedWrite } from "./endings.ts";
 import { letGo, NOBODY, nobodyReads } from "./nobody.ts";
 import { ReadLoop, type ReadPort, type Taken } from "./read_loop.ts";
+import { shape, type ShapingPort } from "./shaping.ts";
 import type { SocketSettings } from "./settings.ts";
 import { tune } from "./tuning.ts";
 import { type WriteCallback, WriteQueue, type WriteQueuePort } from "./write_queue.ts";
 
 /** Engine of one socket; see the module's comment. */
-export class Connection extends Departure implements WriteQueuePort, ReadPort {
+export class Connection extends Departure implements WriteQueuePort, ReadPort, ShapingPort {
   override state: LifecycleState = "idle";
   override transport: Transport | undefined;
   override consumer: ReadConsumer | undefined;
@@ -62,7 +63,8 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort {
   }
 
   /** Bytes can come and go. Reading starts with `startReading`, after whoever wants it could register. */
-  open(transport: Transport): void {
+  open(given: Transport): void {
+    const transport = shape(given, this.settings, this);
     if (this.transport === undefined) this.attach(transport);
     else if (this.transport !== transport) tune(this.transport = transport, this.settings);
     this.queue.open(transport);
@@ -241,6 +243,17 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort {
 
   protected override spoke(): void {
     this.host?.spoke?.(this.face);
+  }
+
+  tokensWanted(side: "read" | "write"): void {
+    if (side === "read") return this.refused();
+    flushEnded(this);
+    this.paid();
+  }
+
+  tokensCame(side: "read" | "write"): void {
+    if (side === "write") this.flushing();
+    else if (!this.reader.refuses) this.reads();
   }
 
   endWaits(): void {

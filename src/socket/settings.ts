@@ -64,6 +64,20 @@ export interface SocketLimits {
    * @default {true}
    */
   readWhileBlocked?: boolean;
+  /**
+   * Most bytes a second that are read of the connection, after a silence as many at once: the peer has to wait, and is
+   * not blamed for it. Plaintext counts.
+   *
+   * @default {Infinity}
+   */
+  readBytesPerSecond?: number;
+  /**
+   * Most bytes a second that are written to the connection; what is beyond waits in the write queue, within its bound.
+   * Plaintext counts.
+   *
+   * @default {Infinity}
+   */
+  writeBytesPerSecond?: number;
 }
 
 /** How a client socket behaves; a server's sockets take the same from `withOptions`. */
@@ -95,6 +109,8 @@ export interface SocketSettings {
   readonly maxWriteQueueBytes: number;
   readonly highWaterMarkBytes: number;
   readonly readWhileBlocked: boolean;
+  readonly readBytesPerSecond: number;
+  readonly writeBytesPerSecond: number;
   readonly connectMs: number;
   readonly handshakeMs: number;
   readonly flushMs: number;
@@ -118,6 +134,8 @@ export const SOCKET_LIMIT_KEYS: readonly string[] = [
   "maxWriteQueueBytes",
   "highWaterMarkBytes",
   "readWhileBlocked",
+  "readBytesPerSecond",
+  "writeBytesPerSecond",
 ];
 
 /** Checks the three groups and fills in the defaults. */
@@ -140,6 +158,8 @@ export function resolveSocketSettings(
     maxWriteQueueBytes: checkBound("limits.maxWriteQueueBytes", limits?.maxWriteQueueBytes, 16_777_216, 1),
     highWaterMarkBytes: checkBound("limits.highWaterMarkBytes", limits?.highWaterMarkBytes, 65_536, 1),
     readWhileBlocked: checkBoolean("limits.readWhileBlocked", limits?.readWhileBlocked, true),
+    readBytesPerSecond: checkBound("limits.readBytesPerSecond", limits?.readBytesPerSecond, Infinity, 1),
+    writeBytesPerSecond: checkBound("limits.writeBytesPerSecond", limits?.writeBytesPerSecond, Infinity, 1),
     ...waits,
     deadlines: watched,
   });

@@ -8,6 +8,7 @@ import { upgradeClientTls, upgradeServerTls } from "../tls/tls_choice.ts";
 import { checkCertificate, type ClientTlsOptions, type TlsOptions } from "../tls/tls_options.ts";
 import { closeQuietly, type Transport } from "../transport/transport.ts";
 import type { Connection } from "./connection.ts";
+import { shape, unshaped } from "./shaping.ts";
 import { handshakeTimeout } from "./endings.ts";
 
 /** What `upgradeTls` takes: on a server's socket its certificate and rules, on a client's what to expect of the server. */
@@ -108,7 +109,7 @@ function takeOver(connection: Connection, state: UpgradeState): Transport {
   connection.upgrading = true;
   const { held } = reader;
   const pending = reader.park();
-  let below = transport;
+  let below = unshaped(transport);
   for (const part of [pending, held, head]) { // the last is read first
     if (part !== undefined) below = new ResumedTransport(below, part);
   }
@@ -147,8 +148,8 @@ async function goOn(connection: Connection, below: Transport, secure: Secure): P
 /** The bytes go on over the secured transport. */
 function resume(connection: Connection, secured: Transport): void {
   connection.upgrading = false;
-  connection.transport = secured;
-  connection.queue.open(secured);
+  connection.transport = shape(secured, connection.settings, connection);
+  connection.queue.open(connection.transport);
   connection.came();
   connection.emit("secureConnect");
   if (connection.state === "closed") return;

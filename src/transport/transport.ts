@@ -27,7 +27,7 @@ export interface Transport {
    */
   readonly full?: boolean | undefined;
   /** What TLS says of the connection; absent on plain TCP. */
-  readonly security?: TransportSecurity;
+  readonly security?: TransportSecurity | undefined;
   /** What a PROXY header in front of it said; absent where there was none. */
   readonly proxy?: ProxyInfo | undefined;
 }

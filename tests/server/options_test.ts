@@ -104,7 +104,8 @@ const BAD: [options: unknown, errorClass: typeof TypeError | typeof RangeError, 
   [
     { limits: { maxConnection: 5 } },
     TypeError,
-    'Option "limits.maxConnection" is unknown; "limits" takes maxWriteQueueBytes, highWaterMarkBytes, readWhileBlocked, ' +
+    'Option "limits.maxConnection" is unknown; "limits" takes maxWriteQueueBytes, highWaterMarkBytes, readWhileBlocked, readBytesPerSecond, ' +
+    "writeBytesPerSecond, " +
     "maxConnections, dropWhenFull, shedSilent, maxHandshakes, maxConnectionsPerAddress, acceptsPerSecondPerAddress, memoryBudgetBytes, allow, " +
     "deny",
   ],

@@ -19,6 +19,8 @@ unit("resolveSocketSettings() has the documented defaults", () => {
     maxWriteQueueBytes: 16 * 1_024 * 1_024,
     highWaterMarkBytes: 64 * 1_024,
     readWhileBlocked: true,
+    readBytesPerSecond: Infinity,
+    writeBytesPerSecond: Infinity,
     flushMs: 60_000,
     endMs: 60_000,
     connectMs: 0,
@@ -54,6 +56,8 @@ unit("resolveSocketSettings() takes every option", () => {
     maxWriteQueueBytes: 100,
     highWaterMarkBytes: 10,
     readWhileBlocked: true,
+    readBytesPerSecond: Infinity,
+    writeBytesPerSecond: Infinity,
     flushMs: 50,
     endMs: 60,
     connectMs: 1,
@@ -117,7 +121,8 @@ const BAD: [group: 0 | 1 | 2, options: unknown, message: string][] = [
   [
     1,
     { maxConnections: 5 },
-    'Option "limits.maxConnections" is unknown; "limits" takes maxWriteQueueBytes, highWaterMarkBytes, readWhileBlocked',
+    'Option "limits.maxConnections" is unknown; "limits" takes maxWriteQueueBytes, highWaterMarkBytes, readWhileBlocked, ' +
+    "readBytesPerSecond, writeBytesPerSecond",
   ],
   [1, [], 'Option "limits" must be an object; it is an array'],
   [2, { flushMs: -1 }, `Option "deadlines.flushMs" ${MS}; it is -1`],
