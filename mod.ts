@@ -18,6 +18,7 @@
 
 // The server.
 export { createServer, ServerProtocol } from "./src/server/create_server.ts";
+export { hardened } from "./src/server/hardened.ts";
 export { TcpServer } from "./src/server/server.ts";
 export type { Capabilities, ServerAddress, TcpServerEvents } from "./src/server/server_types.ts";
 export type { CloseOptions, DrainReport } from "./src/server/drain.ts";
