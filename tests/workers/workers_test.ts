@@ -117,7 +117,7 @@ withWorkers("restart() under load loses no request and refuses no connect", { co
   let running = true;
   let answered = 0;
   const lost: string[] = [];
-  const load = Array.from({ length: 40 }, async (_, number) => {
+  const load = Array.from({ length: 200 }, async (_, number) => {
     while (running) {
       try {
         await using one = await client(workers);
@@ -137,7 +137,7 @@ withWorkers("restart() under load loses no request and refuses no connect", { co
   running = false;
   await Promise.all(load);
   assertEquals(lost, []);
-  assert(answered > 40, `${answered} answered`);
+  assert(answered > 200, `${answered} answered`);
   assertEquals(workers.size, 2);
 });
 
