@@ -22,7 +22,7 @@ export abstract class AcceptedWork extends Traffic {
 
   abstract end(): void;
   abstract wantMore(): void;
-  abstract peerEnded(): void;
+  abstract peerHasEnded(): void;
 
   /**
    * The server's end, not the user's: as `end()`, but only once a chunk that was read has been handed over and those who
@@ -57,7 +57,7 @@ export abstract class AcceptedWork extends Traffic {
       return;
     }
     if (wantsMore) this.wantMore();
-    if (this.#endCame) this.peerEnded();
+    if (this.#endCame) this.peerHasEnded();
     if (this.#waitCounts) this.workDone();
   }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Buffer } from "node:buffer";
+import process from "node:process";
 import { asError } from "../base/errors.ts";
 import { systemError } from "../transport/error_codes.ts";
 import { type Endpoint, endpointOf, type Transport } from "../transport/transport.ts";
@@ -20,6 +21,14 @@ import { shape, type ShapingPort } from "./shaping.ts";
 import type { SocketSettings } from "./settings.ts";
 import { tune } from "./tuning.ts";
 import { type WriteCallback, WriteQueue, type WriteQueuePort } from "./write_queue.ts";
+
+// Both in a tick, as in Node: what `data` and `end` listeners have scheduled by `process.nextTick` still goes out.
+function tellPeerEnd(connection: Connection): void {
+  connection.peerHasEnded();
+}
+function endBehindPeer(connection: Connection): void {
+  if (connection.state === "peerEnded") connection.end();
+}
 
 /** Engine of one socket; see the module's comment. */
 export class Connection extends Departure implements WriteQueuePort, ReadPort, ShapingPort {
@@ -109,8 +118,11 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
         this.#peerEndedFirst = before === "open";
         endGuarded(this, this.consumer);
         this.emit("end");
-        // A listener may have ended or destroyed the socket.
-        if (next.action === "emitEnd+localEnd" && this.state === next.state) this.end();
+        // A listener may have ended or destroyed the socket, or want to write on.
+        if (next.action === "emitEnd+localEnd" && this.state === next.state && !this.allowHalfOpen) {
+          if (this.face.listenerCount("end") > 0) process.nextTick(endBehindPeer, this);
+          else this.end();
+        }
         break;
       case "emitFinish":
       case "emitFinish+close":
@@ -132,9 +144,9 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     this.transport?.closeWrite().then(sent, sent);
   }
 
-  /** Queues bytes; false means: wait for `drain`. */
-  write(bytes: Uint8Array, callback?: WriteCallback): boolean {
-    if (!this.beginWrite(callback)) return false;
+  /** Queues bytes; false means: wait for `drain`. They may be those of `end(data)`. */
+  write(bytes: Uint8Array, callback?: WriteCallback, ends = false): boolean {
+    if (!this.beginWrite(callback, ends)) return false;
     this.queue.append(bytes);
     if (this.account !== undefined && !this.queue.copies(bytes.length)) this.account.keeps(bytes);
     if (callback !== undefined) this.queue.whenSent(callback);
@@ -142,9 +154,9 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
   }
 
   /** Whether bytes may be queued now; if not, the refusal has been told. */
-  beginWrite(callback?: WriteCallback): boolean {
+  beginWrite(callback?: WriteCallback, ends = false): boolean {
     if (!canWrite(this.state)) {
-      this.#refuseWrite(callback);
+      this.#refuseWrite(callback, ends);
       return false;
     }
     const { maxWriteQueueBytes } = this.settings;
@@ -164,10 +176,12 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     return false;
   }
 
-  #refuseWrite(callback: WriteCallback | undefined): void {
-    if (this.state === "closed" && callback === undefined) return; // nobody to tell, and broadcasts do it a lot
-    const error = refusedWrite(this.state, this.#peerEndedFirst && !this.allowHalfOpen);
-    if (this.state === "closed" || this.shutDown) return this.settleSoon(callback, error);
+  #refuseWrite(callback: WriteCallback | undefined, ends: boolean): void {
+    const destroyed = this.receipt !== undefined;
+    if (destroyed && callback === undefined) return; // nobody to tell, and broadcasts do it a lot
+    const bothEnded = this.readEnded && this.writeEnded && !this.allowHalfOpen;
+    const error = refusedWrite(this.state, { destroyed, bothEnded, ends });
+    if (destroyed || this.shutDown) return this.settleSoon(callback, error);
     this.lateWrite = callback; // what was written before has its answer first
     this.destroy(error, "error");
   }
@@ -267,6 +281,10 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
 
   peerEnded(): void {
     this.came();
+    process.nextTick(tellPeerEnd, this);
+  }
+
+  override peerHasEnded(): void {
     if (this.keepsEnd()) return;
     this.#step("peerEnd");
   }

@@ -46,14 +46,24 @@ export function finishedError(): TcpError {
   });
 }
 
-/** Why a write was not taken in that state; `peerEnded` if it was the peer's FIN that ended our side. */
-export function refusedWrite(state: LifecycleState, peerEnded: boolean): TcpError {
-  if (state === "closed") return destroyedError("write");
+/** What else there is to say of a write that was not taken. */
+export interface RefusedWrite {
+  /** Whether the socket is destroyed. */
+  readonly destroyed: boolean;
+  /** Whether both ends have ended their side. */
+  readonly bothEnded: boolean;
+  /** Whether it is that of `end(data)`. */
+  readonly ends: boolean;
+}
+
+/** Why a write was not taken in that state. */
+export function refusedWrite(state: LifecycleState, { destroyed, bothEnded, ends }: RefusedWrite): TcpError {
+  if (bothEnded && !ends) {
+    return new TcpError("Cannot write: the peer has ended the connection", { code: "EPIPE", syscall: "write" });
+  }
+  if (destroyed && !bothEnded) return destroyedError("write");
   if (state === "idle") {
     return new TcpError("Cannot write: the socket is not connected", { code: "ERR_SOCKET_CLOSED", syscall: "write" });
-  }
-  if (peerEnded) {
-    return new TcpError("Cannot write: the peer has ended the connection", { code: "EPIPE", syscall: "write" });
   }
   return new TcpError("Cannot write after end()", { code: "ERR_STREAM_WRITE_AFTER_END", syscall: "write" });
 }

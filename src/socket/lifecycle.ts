@@ -9,7 +9,7 @@
  *                  connectingEnding          ▼                   ▼                   ▼
  *                       │ connected      peerEnded ─localEnd─▶ endingLast ─finSent─▶ closed
  *                       └──▶ ending
- *                                  (half-open off: localEnd follows at once)   destroy: any ──▶ closed
+ *                                  (half-open off: localEnd follows soon)      destroy: any ──▶ closed
  */
 export type LifecycleState =
   | "idle" // no connection yet

@@ -191,7 +191,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   ): this {
     const done = [data, encoding, callback].find((arg) => typeof arg === "function") as WriteCallback | undefined;
     if (data !== undefined && data !== null && typeof data !== "function") {
-      connectionOf(this).write(toBytes(data, encoding));
+      connectionOf(this).write(toBytes(data, encoding), undefined, true);
     }
     connectionOf(this).end(done);
     return this;

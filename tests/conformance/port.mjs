@@ -27,6 +27,7 @@
  * @property {boolean} destroyed
  * @property {boolean} connecting
  * @property {boolean} pending
+ * @property {boolean} allowHalfOpen
  * @property {boolean} writableEnded
  * @property {boolean} writableFinished
  * @property {boolean} writableNeedDrain
