@@ -3,6 +3,7 @@
  * transport, both directions and the way it ends; what users see of it is `TCPSocket`.
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Buffer } from "node:buffer";
 import process from "node:process";
 import { asError } from "../base/errors.ts";
@@ -42,6 +43,8 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
   override readonly host: SocketHost | undefined;
   allowHalfOpen: boolean;
   needDrain = false;
+  // The asynchronous context of the write that gave false: `drain` is its answer.
+  #drainContext: ReturnType<typeof AsyncLocalStorage.snapshot> | undefined;
   /** The protocols on this socket that keep bytes. */
   holders: ByteHolder[] | undefined;
   /** `upgradeTls` has the transport. */
@@ -172,6 +175,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     this.account?.touch();
     if (!this.inTurn) this.queue.schedule();
     if (this.queue.length < this.settings.highWaterMarkBytes) return true;
+    if (!this.needDrain) this.#drainContext = AsyncLocalStorage.snapshot();
     this.needDrain = true;
     return false;
   }
@@ -198,7 +202,9 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     if (this.needDrain) {
       this.needDrain = false;
       if (!this.settings.readWhileBlocked) this.wantMore();
-      if (canWrite(this.state)) this.emit("drain");
+      const inContext = this.#drainContext;
+      this.#drainContext = undefined;
+      if (canWrite(this.state)) inContext?.(() => this.emit("drain"));
       this.companions?.drained();
     }
     this.queue.settleAll();

@@ -1,5 +1,6 @@
 /** The socket that users hold: events, methods and properties over one `Connection`. */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 // Without this module the rejections of async listeners are swallowed by the runtime's events.
@@ -149,7 +150,8 @@ export class TCPSocket<State = unknown> extends SocketFacts {
 
   /**
    * Queues data (strings as UTF-8 unless `encoding` says otherwise) and gives false once `writableHighWaterMark` bytes
-   * are queued: wait for `drain` then. The callback comes when the kernel has the bytes, or with an error. Up to 4 KiB
+   * are queued: wait for `drain` then. The callback comes when the kernel has the bytes, or with an error. It runs, as `drain` does, in the
+   * `AsyncLocalStorage` context of its own write. Up to 4 KiB
    * are copied; larger data must not be changed before the callback. Never throws for the connection's sake: a write
    * that cannot be done fails its callback, and a write to a queue that already holds `limits.maxWriteQueueBytes`
    * destroys the socket with `EOVERFLOW`.
@@ -157,7 +159,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   write(data: string | Uint8Array, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean {
     const done = typeof encoding === "function" ? encoding : callback;
     if (done !== undefined) checkFunction("callback", done);
-    return connectionOf(this).write(toBytes(data, encoding), done);
+    return connectionOf(this).write(toBytes(data, encoding), done && AsyncLocalStorage.bind(done));
   }
 
   /**
@@ -193,7 +195,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
     if (data !== undefined && data !== null && typeof data !== "function") {
       connectionOf(this).write(toBytes(data, encoding), undefined, true);
     }
-    connectionOf(this).end(done);
+    connectionOf(this).end(done && AsyncLocalStorage.bind(done));
     return this;
   }
 

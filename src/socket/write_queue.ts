@@ -3,6 +3,7 @@
  * reference; one write is in flight at a time and the queue grows behind it.
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { ByteSink } from "../framing/byte_sink.ts";
 import type { Transport } from "../transport/transport.ts";
 import { borrowStaging, returnStaging, STAGING_BYTES } from "./staging.ts";
@@ -41,6 +42,10 @@ const LARGEST_COPIED_BYTES = STAGING_BYTES / 4;
 
 // Queues written to outside of their own read turn: one microtask flushes them all.
 let dirty: WriteQueue[] = [];
+
+// It serves many, so it must not run as if it were the work of whoever wrote first.
+const outside = AsyncLocalStorage.snapshot();
+const flushOutside = () => outside(flushDirty);
 
 function flushDirty(): void {
   const queues = dirty;
@@ -195,7 +200,7 @@ export class WriteQueue implements ByteSink {
   schedule(): void {
     if (this.#scheduled || this.#writing) return;
     this.#scheduled = true;
-    if (dirty.push(this) === 1) queueMicrotask(flushDirty);
+    if (dirty.push(this) === 1) queueMicrotask(flushOutside);
   }
 
   /** For the microtask only. */
