@@ -1,9 +1,11 @@
 /**
  * Reads from the transport, one read at a time, into a buffer that grows while reads fill it and shrinks when they do
- * not: ten thousand idle connections cost 256 bytes each, a busy one reads 64 KiB at a time.
+ * not: ten thousand idle connections cost 256 bytes each, a busy one reads 64 KiB at a time. Many programs look at the
+ * first chunk of a connection, so what has come with it is put together, as far as 4 KiB go.
  */
 
 import { Buffer } from "node:buffer";
+import { turnOver } from "../base/clock.ts";
 import { load } from "../base/read_proof.ts";
 import type { Transport } from "../transport/transport.ts";
 
@@ -17,10 +19,10 @@ export type Taken =
 export interface ReadPort {
   /**
    * A chunk, the receiver's for good (unless the loop lends: then only until `giveBack()`). `fresh` is false when it was
-   * offered before and held.
+   * held, and its arrival told by `arrived`.
    */
   deliver(chunk: Buffer, fresh: boolean): Taken;
-  /** Bytes came behind a chunk that is held, and are held with it. */
+  /** Bytes came that are held, and are delivered later. */
   arrived(bytes: number): void;
   /** Everything was taken, and reading goes on. */
   reads(): void;
@@ -36,6 +38,7 @@ export interface ReadPort {
 }
 
 const SMALLEST_BUFFER_BYTES = 256;
+const FIRST_CHUNK_BYTES = 4_096;
 const LARGEST_BUFFER_BYTES = 65_536;
 // A connection that uses up a buffer within this time gets larger ones, up to that size, even if its reads are small:
 // making a buffer costs more than what is in it.
@@ -59,6 +62,10 @@ export class ReadLoop {
   #heir: PromiseWithResolvers<Buffer | null> | undefined;
   // What is left of the buffer; the rest has been given away.
   #rest: Buffer | undefined;
+  // Nothing has been read yet.
+  #first = true;
+  // The held chunk is the first one, which nobody was offered yet, because more may come in this turn.
+  #gathers = false;
   #bufferBytes = 0;
   #nextBytes = SMALLEST_BUFFER_BYTES;
   #largestRead = 0;
@@ -95,21 +102,15 @@ export class ReadLoop {
   /** Starts reading. */
   open(transport: Transport): void {
     this.#transport = transport;
+    this.#first = true;
     void this.#run(transport);
   }
 
   /** Offers the held chunk again, if there is one, and goes on reading once it is taken. */
   resume(): void {
     if (this.#transport === undefined || this.#loan !== undefined) return;
-    const held = this.held;
-    if (held !== undefined) {
-      this.held = undefined;
-      const taken = this.#port.deliver(held, false);
-      if (taken === "hold") this.held = held;
-      else if (taken === "wait") this.#loan = held;
-      // The delivery may have closed the socket.
-      if (taken !== "go" || this.#transport === undefined) return;
-    }
+    // The delivery may close the socket.
+    if (this.held !== undefined && (this.#offer(this.held) !== "go" || this.#transport === undefined)) return;
     if (this.#ended) return this.#end();
     this.#port.reads();
     if (!this.#running) void this.#run(this.#transport);
@@ -147,18 +148,22 @@ export class ReadLoop {
       this.held =
       this.#loan =
         undefined;
+    this.#gathers = false;
   }
 
   // Never rejects: what fails goes to the port.
   async #run(transport: Transport): Promise<void> {
     this.#running = true;
     let behind: Buffer | undefined;
+    // A read into what is behind the first chunk.
+    let out: Promise<number | null> | undefined;
     try {
       for (;;) {
         const window = behind ?? this.#window();
         this.#reading = true;
-        const bytes = await transport.read(window);
+        const bytes = await (out ?? transport.read(window));
         this.#reading = false;
+        out = undefined;
         if (this.#transport === undefined) {
           this.#heir?.resolve(bytes === null ? null : window.subarray(0, bytes));
           return;
@@ -166,51 +171,98 @@ export class ReadLoop {
         if (bytes === null) {
           this.#rest = undefined;
           this.#ended = true;
+          if (this.#gathers) this.resume();
+          // It was told already, or there is nobody to tell.
+          if (!this.#ended || this.#transport === undefined) return;
           if (this.refuses) this.#port.endWaits();
           else this.#end();
           return; // #running stays true: there is nothing more to read
         }
         const chunk = this.#cut(window, bytes);
+        if (this.#first) {
+          this.#first = false;
+          if (bytes < FIRST_CHUNK_BYTES && (bytes === window.length || transport.resumed === true)) {
+            behind = this.#gather(chunk);
+            out = transport.read(behind);
+            continue;
+          }
+        }
         const { held } = this;
+        let taken: Taken = "hold";
         if (held !== undefined) {
-          this.#port.arrived(bytes);
           // It was read right behind the held chunk.
           this.held = Buffer.from(held.buffer, held.byteOffset, held.length + bytes);
+          if (this.#gathers) {
+            // If that was all, a small buffer will do next.
+            this.#rest = undefined;
+            this.#nextBytes = behind?.length === bytes ? FIRST_CHUNK_BYTES * 4 : FIRST_CHUNK_BYTES / 4;
+            taken = this.#offer(this.held);
+          } else this.#port.arrived(bytes);
         } else if (this.#loan !== undefined) {
           this.#port.arrived(bytes);
           this.held = chunk;
         } else {
-          const taken = this.#port.deliver(chunk, true);
-          if (this.#transport === undefined) return;
-          if (taken === "go") {
-            behind = undefined;
-            const pause = this.#port.breathe();
-            if (pause !== undefined) {
-              await pause;
-              if (this.#transport !== transport) return; // closed or parked meanwhile
-              this.#port.reads();
-            }
-            if (load.gate !== undefined) {
-              await load.gate;
-              if (this.#transport !== transport) return;
-            }
-            continue;
-          }
-          if (taken === "wait") {
-            this.#loan = chunk;
-            break;
-          }
-          this.held = chunk;
+          taken = this.#port.deliver(chunk, true);
+          this.#keep(chunk, taken);
         }
+        if (this.#transport === undefined) return;
+        if (taken === "go") {
+          behind = undefined;
+          const pause = this.#port.breathe();
+          if (pause !== undefined) {
+            await pause;
+            if (this.#transport !== transport) return; // closed or parked meanwhile
+            this.#port.reads();
+          }
+          if (load.gate !== undefined) {
+            await load.gate;
+            if (this.#transport !== transport) return;
+          }
+          continue;
+        }
+        if (taken === "wait") break;
         // One read stays out behind what is held, so that a reset, or a FIN, is noticed while the buffer has room.
         behind = window.subarray(bytes);
         if (behind.length === 0) break;
       }
       this.#running = false;
     } catch (error) {
+      if (this.#gathers) this.resume(); // what came before it
       if (this.#transport !== undefined) this.#port.readFailed(error);
       else this.#heir?.reject(error);
     }
+  }
+
+  /**
+   * There may be more of the first chunk: gives the window for that. What the system has is
+   * read within this turn; a chunk that is whole already waits no longer than that.
+   */
+  #gather(first: Buffer): Buffer {
+    const larger = Buffer.allocUnsafeSlow(FIRST_CHUNK_BYTES);
+    larger.set(first);
+    this.held = larger.subarray(0, first.length);
+    this.#gathers = true;
+    void turnOver().then(() => this.#gathers && this.resume());
+    return larger.subarray(first.length);
+  }
+
+  /** Offers what is held. */
+  #offer(held: Buffer): Taken {
+    this.held = undefined;
+    if (this.#gathers) {
+      this.#gathers = false;
+      this.#port.arrived(held.length);
+    }
+    const taken = this.#port.deliver(held, false);
+    this.#keep(held, taken);
+    return taken;
+  }
+
+  /** What becomes of a chunk that was offered. */
+  #keep(chunk: Buffer, taken: Taken): void {
+    if (this.#transport === undefined) return;
+    if (taken === "hold") this.held = chunk;
+    else if (taken === "wait") this.#loan = chunk;
   }
 
   /** Everything before the FIN has been taken. */

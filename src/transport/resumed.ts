@@ -5,6 +5,7 @@ import type { Transport } from "./transport.ts";
 
 /** See the module's comment. */
 export class ResumedTransport implements Transport {
+  resumed = false;
   readonly #below: Transport;
   #pending: Promise<Uint8Array | null> | undefined;
   #rest: Uint8Array | undefined;
@@ -51,6 +52,7 @@ export class ResumedTransport implements Transport {
   #take(rest: Uint8Array, buffer: Uint8Array): number {
     const part = rest.subarray(0, buffer.length);
     buffer.set(part);
+    this.resumed = true;
     this.#keep(rest.subarray(part.length));
     return part.length;
   }

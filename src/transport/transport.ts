@@ -26,6 +26,8 @@ export interface Transport {
    * means that.
    */
   readonly full?: boolean | undefined;
+  /** The first bytes had been read by somebody else, who wanted less than that: more may have come with them. */
+  readonly resumed?: boolean;
   /** What TLS says of the connection; absent on plain TCP. */
   readonly security?: TransportSecurity | undefined;
   /** What a PROXY header in front of it said; absent where there was none. */

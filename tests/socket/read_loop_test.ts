@@ -139,7 +139,7 @@ unit("ReadLoop holds no more than one buffer, and the rest stays with the peer",
   await peer.write(data);
   await turn();
   const held = loop.held?.length ?? 0;
-  assertEquals([held > 0 && held <= 256, peer.unreadBytes], [true, data.length - held]);
+  assertEquals([held > 0 && held <= 4_096, peer.unreadBytes], [true, data.length - held]);
   await turn();
   assertEquals(loop.held?.length, held);
   port.answer = () => "go";
