@@ -1,7 +1,7 @@
 /**
  * Reads from the transport, one read at a time, into a buffer that grows while reads fill it and shrinks when they do
  * not: ten thousand idle connections cost 256 bytes each, a busy one reads 64 KiB at a time. Many programs look at the
- * first chunk of a connection, so what has come with it is put together, as far as 4 KiB go.
+ * first chunk of a connection: what has come with it into the smallest buffer is put together, as far as 4 KiB go.
  */
 
 import { Buffer } from "node:buffer";
@@ -62,11 +62,8 @@ export class ReadLoop {
   #heir: PromiseWithResolvers<Buffer | null> | undefined;
   // What is left of the buffer; the rest has been given away.
   #rest: Buffer | undefined;
-  // Nothing has been read yet.
-  #first = true;
-  // The held chunk is the first one, which nobody was offered yet, because more may come in this turn.
+  // The held chunk was not offered to anybody yet, because there may be more of it in this turn.
   #gathers = false;
-  #bufferBytes = 0;
   #nextBytes = SMALLEST_BUFFER_BYTES;
   #largestRead = 0;
   #allocatedAt = 0;
@@ -102,7 +99,6 @@ export class ReadLoop {
   /** Starts reading. */
   open(transport: Transport): void {
     this.#transport = transport;
-    this.#first = true;
     void this.#run(transport);
   }
 
@@ -151,79 +147,44 @@ export class ReadLoop {
     this.#gathers = false;
   }
 
-  // Never rejects: what fails goes to the port.
+  // Never rejects: what fails goes to the port. One of these waits for every idle connection: each variable counts.
   async #run(transport: Transport): Promise<void> {
     this.#running = true;
-    let behind: Buffer | undefined;
-    // A read into what is behind the first chunk.
-    let out: Promise<number | null> | undefined;
     try {
+      let window = this.#window();
       for (;;) {
-        const window = behind ?? this.#window();
         this.#reading = true;
-        const bytes = await (out ?? transport.read(window));
+        let bytes = await transport.read(window);
+        if (bytes !== null && this.#mayBeMore(transport, window, bytes)) {
+          window = this.#gather(window, bytes);
+          bytes = await transport.read(window);
+        }
         this.#reading = false;
-        out = undefined;
         if (this.#transport === undefined) {
           this.#heir?.resolve(bytes === null ? null : window.subarray(0, bytes));
           return;
         }
-        if (bytes === null) {
-          this.#rest = undefined;
-          this.#ended = true;
-          if (this.#gathers) this.resume();
-          // It was told already, or there is nobody to tell.
-          if (!this.#ended || this.#transport === undefined) return;
-          if (this.refuses) this.#port.endWaits();
-          else this.#end();
-          return; // #running stays true: there is nothing more to read
-        }
-        const chunk = this.#cut(window, bytes);
-        if (this.#first) {
-          this.#first = false;
-          if (bytes < FIRST_CHUNK_BYTES && (bytes === window.length || transport.resumed === true)) {
-            behind = this.#gather(chunk);
-            out = transport.read(behind);
-            continue;
-          }
-        }
-        const { held } = this;
-        let taken: Taken = "hold";
-        if (held !== undefined) {
-          // It was read right behind the held chunk.
-          this.held = Buffer.from(held.buffer, held.byteOffset, held.length + bytes);
-          if (this.#gathers) {
-            // If that was all, a small buffer will do next.
-            this.#rest = undefined;
-            this.#nextBytes = behind?.length === bytes ? FIRST_CHUNK_BYTES * 4 : FIRST_CHUNK_BYTES / 4;
-            taken = this.#offer(this.held);
-          } else this.#port.arrived(bytes);
-        } else if (this.#loan !== undefined) {
-          this.#port.arrived(bytes);
-          this.held = chunk;
-        } else {
-          taken = this.#port.deliver(chunk, true);
-          this.#keep(chunk, taken);
-        }
+        if (bytes === null) return this.#ends();
+        const taken = this.#take(window, bytes);
         if (this.#transport === undefined) return;
-        if (taken === "go") {
-          behind = undefined;
-          const pause = this.#port.breathe();
-          if (pause !== undefined) {
-            await pause;
-            if (this.#transport !== transport) return; // closed or parked meanwhile
-            this.#port.reads();
-          }
-          if (load.gate !== undefined) {
-            await load.gate;
-            if (this.#transport !== transport) return;
-          }
+        if (taken === "wait") break;
+        if (taken === "hold") {
+          // One read stays out behind what is held, so that a reset, or a FIN, is noticed while the buffer has room.
+          window = window.subarray(bytes);
+          if (window.length === 0) break;
           continue;
         }
-        if (taken === "wait") break;
-        // One read stays out behind what is held, so that a reset, or a FIN, is noticed while the buffer has room.
-        behind = window.subarray(bytes);
-        if (behind.length === 0) break;
+        const pause = this.#port.breathe();
+        if (pause !== undefined) {
+          await pause;
+          if (this.#transport !== transport) return; // closed or parked meanwhile
+          this.#port.reads();
+        }
+        if (load.gate !== undefined) {
+          await load.gate;
+          if (this.#transport !== transport) return;
+        }
+        window = this.#window();
       }
       this.#running = false;
     } catch (error) {
@@ -233,17 +194,59 @@ export class ReadLoop {
     }
   }
 
+  /** What was read goes to whoever takes it, or is held. */
+  #take(window: Buffer, bytes: number): Taken {
+    const chunk = this.#cut(window, bytes);
+    const { held } = this;
+    if (held !== undefined) {
+      // It was read right behind the held chunk.
+      const both = Buffer.from(held.buffer, held.byteOffset, held.length + bytes);
+      if (this.#gathers) {
+        // If that was all, a small buffer will do next.
+        this.#rest = undefined;
+        if (bytes === window.length) this.#nextBytes = FIRST_CHUNK_BYTES * 4;
+        return this.#offer(both);
+      }
+      this.held = both;
+    } else if (this.#loan !== undefined) {
+      this.held = chunk;
+    } else {
+      return this.#keep(chunk, this.#port.deliver(chunk, true));
+    }
+    this.#port.arrived(bytes);
+    return "hold";
+  }
+
+  /** The peer's FIN has come. #running stays true: there is nothing more to read. */
+  #ends(): void {
+    this.#rest = undefined;
+    this.#ended = true;
+    if (this.#gathers) this.resume();
+    // It was told already, or there is nobody to tell.
+    if (!this.#ended || this.#transport === undefined) return;
+    if (this.refuses) this.#port.endWaits();
+    else this.#end();
+  }
+
+  /** Whether more may have come than there was room for in the smallest buffer, or than somebody else had wanted. */
+  #mayBeMore(transport: Transport, window: Buffer, bytes: number): boolean {
+    if (window.length !== SMALLEST_BUFFER_BYTES || this.refuses || this.#transport === undefined) return false;
+    return bytes === SMALLEST_BUFFER_BYTES || transport.resumed === true;
+  }
+
   /**
-   * There may be more of the first chunk: gives the window for that. What the system has is
-   * read within this turn; a chunk that is whole already waits no longer than that.
+   * There may be more of the chunk: gives the window for that. What the system has is read within this turn; a chunk that
+   * is whole already waits no longer than that.
    */
-  #gather(first: Buffer): Buffer {
+  #gather(window: Buffer, bytes: number): Buffer {
     const larger = Buffer.allocUnsafeSlow(FIRST_CHUNK_BYTES);
-    larger.set(first);
-    this.held = larger.subarray(0, first.length);
+    larger.set(window.subarray(0, bytes));
+    this.#rest = undefined;
+    this.#nextBytes = SMALLEST_BUFFER_BYTES * 4;
+    this.held = larger.subarray(0, bytes);
     this.#gathers = true;
     void turnOver().then(() => this.#gathers && this.resume());
-    return larger.subarray(first.length);
+    return larger.subarray(bytes);
   }
 
   /** Offers what is held. */
@@ -253,16 +256,15 @@ export class ReadLoop {
       this.#gathers = false;
       this.#port.arrived(held.length);
     }
-    const taken = this.#port.deliver(held, false);
-    this.#keep(held, taken);
-    return taken;
+    return this.#keep(held, this.#port.deliver(held, false));
   }
 
   /** What becomes of a chunk that was offered. */
-  #keep(chunk: Buffer, taken: Taken): void {
-    if (this.#transport === undefined) return;
+  #keep(chunk: Buffer, taken: Taken): Taken {
+    if (this.#transport === undefined) return taken;
     if (taken === "hold") this.held = chunk;
     else if (taken === "wait") this.#loan = chunk;
+    return taken;
   }
 
   /** Everything before the FIN has been taken. */
@@ -275,13 +277,13 @@ export class ReadLoop {
   #window(): Buffer {
     if (this.#rest !== undefined) {
       // With less than half left, a fresh buffer is cheaper than the extra system calls of short reads.
-      if (this.#rest.length * 2 >= this.#bufferBytes) return this.#rest;
-      this.#adapt(this.#bufferBytes);
+      const { byteLength } = this.#rest.buffer;
+      if (this.#rest.length * 2 >= byteLength) return this.#rest;
+      this.#adapt(byteLength);
     }
-    this.#bufferBytes = this.#nextBytes;
     this.#largestRead = 0;
     this.#allocatedAt = this.#port.movedAt;
-    return this.#rest = Buffer.allocUnsafeSlow(this.#bufferBytes);
+    return this.#rest = Buffer.allocUnsafeSlow(this.#nextBytes);
   }
 
   /** A buffer is used up: the next one is larger for a busy connection, smaller for one that wants little. */

@@ -40,6 +40,7 @@ export class ResumedTransport implements Transport {
   read(buffer: Uint8Array): Promise<number | null> {
     if (this.#pending !== undefined) return this.#readPending(this.#pending, buffer);
     if (this.#rest !== undefined) return Promise.resolve(this.#take(this.#rest, buffer));
+    this.resumed = false;
     return this.#below.read(buffer);
   }
 

@@ -26,7 +26,7 @@ export interface Transport {
    * means that.
    */
   readonly full?: boolean | undefined;
-  /** The first bytes had been read by somebody else, who wanted less than that: more may have come with them. */
+  /** What was read last had been read before by somebody else, who wanted less than that: more may have come with it. */
   readonly resumed?: boolean;
   /** What TLS says of the connection; absent on plain TCP. */
   readonly security?: TransportSecurity | undefined;

@@ -1,6 +1,7 @@
 /** The first chunk of a connection: what a program looks at to see what it is dealing with. */
 
 import { assert, assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { createServer, MessageProtocol, type TCPSocket } from "../../mod.ts";
 import { connect } from "../../tcp.ts";
@@ -63,6 +64,22 @@ unit("ReadLoop puts only the first chunk together", async () => {
   await peer.write(counting(400)); // the window has 246 bytes left
   await turn();
   assertEquals(port.told, ["fresh 10", "fresh 246", "fresh 154"]);
+});
+
+unit("ReadLoop keeps what it holds when 256 bytes come into the last 256 bytes of its buffer", async () => {
+  const { loop, port, peer } = open();
+  await peer.write(counting(600)); // the next buffer has 1 KiB
+  await turn();
+  port.answer = () => "hold";
+  await peer.write(counting(768));
+  await turn();
+  await peer.write(counting(256));
+  await turn();
+  assertEquals(loop.held, Buffer.from(concat(counting(768), counting(256))));
+  port.answer = () => "go";
+  loop.resume();
+  await turn();
+  assertEquals(concat(...port.taken), concat(counting(600), counting(768), counting(256)));
 });
 
 unit("ReadLoop needs no larger buffer after a first chunk that was all", async () => {
