@@ -155,7 +155,7 @@ export class ReadLoop {
       for (;;) {
         this.#reading = true;
         let bytes = await transport.read(window);
-        if (bytes !== null && this.#mayBeMore(transport, window, bytes)) {
+        if (this.#nextBytes === SMALLEST_BUFFER_BYTES && this.#mayBeMore(transport, window, bytes)) {
           window = this.#gather(window, bytes);
           bytes = await transport.read(window);
         }
@@ -229,7 +229,7 @@ export class ReadLoop {
   }
 
   /** Whether more may have come than there was room for in the smallest buffer, or than somebody else had wanted. */
-  #mayBeMore(transport: Transport, window: Buffer, bytes: number): boolean {
+  #mayBeMore(transport: Transport, window: Buffer, bytes: number | null): bytes is number {
     if (window.length !== SMALLEST_BUFFER_BYTES || this.refuses || this.#transport === undefined) return false;
     return bytes === SMALLEST_BUFFER_BYTES || transport.resumed === true;
   }
