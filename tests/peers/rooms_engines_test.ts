@@ -119,6 +119,10 @@ for (const [engine, program] of ENGINES) {
       await one.ask({ do: "say", room: "lobby", texts: [`after ${++n}`] });
       return await heard(two);
     }, (texts) => texts.at(-1)?.startsWith("after") === true);
+    // Behind this one nothing is under way any more: what was said before has been heard, or told as missed.
+    await one.ask({ do: "say", room: "lobby", texts: ["after all"] });
+    n++;
+    await until(() => heard(two), (texts) => texts.includes("after all"));
     const { told } = await state(two);
     assertEquals(told.filter((line) => line === "up" || line === "down"), ["down", "up"]);
     const gaps = told.filter((line) => line.startsWith("gap")).map((line) => Number(line.slice(4)));
