@@ -38,7 +38,7 @@ for (const version of VERSIONS) {
       await using peer = await opensslClient(version, pair);
       assertEquals(await peer.connect(app.port), "refused");
       assertEquals([app.verdicts, app.heard, app.refusals.length], [[], [], 1]);
-      assertMatch(peer.said, /alert|unexpected eof/);
+      assertMatch(peer.said, /alert|unexpected eof|errno/); // an alert may be overtaken by the reset of a close
     });
 
     Deno.test(`a lenient server says what is wrong when OpenSSL shows ${name} (${version})`, async () => {
