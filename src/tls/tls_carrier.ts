@@ -153,6 +153,7 @@ export class TlsCarrier {
         const readAt = handshakes ? now() : 0;
         // The TLS socket copies them before it comes back, so one buffer serves for all.
         this.#data?.(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
+        if (this.#closed) return; // what came has failed the handshake
         this.#adapt(bytes);
         // Once it is secured those who read it see to that.
         if (this.#budget < Infinity) await this.#breathe(readAt);
