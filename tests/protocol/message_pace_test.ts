@@ -190,7 +190,7 @@ Deno.test("readWhileBlocked: false holds back data listeners, too", async () => 
   const { app, port } = listen((socket) => {
     socket.on("data", (data) => {
       read += data.length;
-      for (let i = 0; i < data.length; i++) socket.write(new Uint8Array(50_000));
+      for (let i = 0; i < data.length; i++) socket.write(new Uint8Array(20_000));
     });
   }, { limits: { readWhileBlocked: false } });
   await using _closed = app;
