@@ -13,6 +13,8 @@ const JOINED_BYTES = 65_536;
 const MAX_UNDER_WAY_BYTES = 16 * 1_024 * 1_024;
 /** How long the answers of other processes are waited for. */
 const ROLL_CALL_MS = 500;
+/** How long the engine is told of the end; it may not be there. */
+const END_MS = 1_000;
 
 /** What a link counts. */
 export interface BusCounts {
@@ -163,7 +165,11 @@ export class BusLink {
   async end(): Promise<void> {
     this.#stopHearing?.();
     this.#flush();
-    await Promise.all([...this.#rooms.keys()].map((room) => this.close(room)));
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = startTimer(resolve, END_MS);
+    await Promise.race([late, Promise.all([...this.#rooms.keys()].map((room) => this.close(room)))]);
+    stopTimer(timer);
+    for (const { subscription } of this.#rooms.values()) subscription.stop();
     await this.#bus.close();
   }
 

@@ -37,8 +37,8 @@ export type LaggedListener<In> = (member: RoomMember<In>, room: string, missed: 
 export class Delivery<In> {
   readonly #policy: SlowMemberPolicy;
   readonly #lagged: LaggedListener<In>;
-  // What those that are left out have missed, by room.
-  readonly #missed = new Map<RoomMember<In>, Map<string, number>>();
+  // What those that are left out have missed, by room, and what waits for them to catch up.
+  readonly #missed = new Map<RoomMember<In>, { readonly rooms: Map<string, number>; readonly caughtUp: () => void }>();
 
   constructor(policy: SlowMemberPolicy, lagged: LaggedListener<In>) {
     this.#policy = policy;
@@ -75,20 +75,24 @@ export class Delivery<In> {
 
   /** It is in no room any more: nobody need tell it anything. */
   forget(member: RoomMember<In>): void {
+    const missed = this.#missed.get(member);
     this.#missed.delete(member);
+    // A peer that does not read, and joins and leaves over and over, must not pile them up.
+    if (missed !== undefined) member.socket.off("drain", missed.caughtUp);
   }
 
   #miss(member: RoomMember<In>, room: string): void {
-    const missed = this.#missed.get(member);
-    if (missed !== undefined) return void missed.set(room, (missed.get(room) ?? 0) + 1);
-    this.#missed.set(member, new Map([[room, 1]]));
-    member.socket.once("drain", () => this.#caughtUp(member));
+    const rooms = this.#missed.get(member)?.rooms;
+    if (rooms !== undefined) return void rooms.set(room, (rooms.get(room) ?? 0) + 1);
+    const caughtUp = () => this.#caughtUp(member);
+    this.#missed.set(member, { rooms: new Map([[room, 1]]), caughtUp });
+    member.socket.once("drain", caughtUp);
   }
 
   #caughtUp(member: RoomMember<In>): void {
     const missed = this.#missed.get(member);
     this.#missed.delete(member);
-    for (const [room, count] of missed ?? []) this.#lagged(member, room, count);
+    for (const [room, count] of missed?.rooms ?? []) this.#lagged(member, room, count);
   }
 }
 

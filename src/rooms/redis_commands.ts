@@ -1,6 +1,8 @@
 /** Single commands to Redis through the clients of either package. */
 
 import { invalid } from "../base/check.ts";
+import { startTimer, stopTimer } from "../base/clock.ts";
+import { TcpError } from "../base/errors.ts";
 
 /** What is used of a client of `ioredis` for commands. */
 export interface IoRedisCommands {
@@ -17,9 +19,23 @@ export interface NodeRedisCommands {
 /** A Redis client that runs commands: of `ioredis`, or of node-redis. */
 export type RedisCommands = IoRedisCommands | NodeRedisCommands;
 
-/** Runs one command. */
-export function command(client: RedisCommands, name: string, ...args: string[]): Promise<unknown> {
-  return "call" in client ? client.call(name, ...args) : client.sendCommand([name, ...args]);
+/** A client keeps commands while it is not connected, and some never settle them: nobody waits for one for longer. */
+const COMMAND_MS = 5_000;
+
+/** Runs one command; rejects with `ETIMEDOUT` if there is no answer in time. */
+export async function command(client: RedisCommands, name: string, ...args: string[]): Promise<unknown> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = startTimer(() => reject(lateError(name)), COMMAND_MS);
+  try {
+    const answer = "call" in client ? client.call(name, ...args) : client.sendCommand([name, ...args]);
+    return await Promise.race([answer, late]);
+  } finally {
+    stopTimer(timer);
+  }
+}
+
+function lateError(name: string): TcpError {
+  return new TcpError(`Redis did not answer ${name} within ${COMMAND_MS} ms`, { code: "ETIMEDOUT" });
 }
 
 /** Refuses what is no client of either package. */

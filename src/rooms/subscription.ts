@@ -16,6 +16,7 @@ export class Subscription {
   readonly #failed: (error: unknown) => void;
   #wanted = false;
   #busy = false;
+  #stopped = false;
   #end: (() => Promise<void>) | undefined;
   #retryMs = FIRST_RETRY_MS;
   #timer: Timer;
@@ -51,6 +52,12 @@ export class Subscription {
     return this.#move();
   }
 
+  /** Whatever became of it, nothing more is tried. */
+  stop(): void {
+    this.#stopped = true;
+    stopTimer(this.#timer);
+  }
+
   /** The engine is back: what has failed need not wait. */
   retry(): void {
     this.#retryMs = FIRST_RETRY_MS;
@@ -59,7 +66,7 @@ export class Subscription {
 
   // Never rejects: what fails is told and tried again.
   async #move(): Promise<void> {
-    if (this.#busy) return;
+    if (this.#busy || this.#stopped) return;
     this.#busy = true;
     stopTimer(this.#timer);
     try {
@@ -72,7 +79,7 @@ export class Subscription {
       this.#settle(this.#wanted);
     } catch (error) {
       this.#failed(error);
-      this.#timer = startBackgroundTimer(() => void this.#move(), this.#retryMs);
+      if (!this.#stopped) this.#timer = startBackgroundTimer(() => void this.#move(), this.#retryMs);
       this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
     } finally {
       this.#busy = false;

@@ -74,7 +74,9 @@ export class Workers extends EventEmitter<WorkersEvents> {
   #closing: Promise<DrainReport> | undefined;
   #signals: SignalWatch | undefined;
   #restarting: Promise<void> = Promise.resolve();
-  #changes: ToWorker[] = [];
+  // What was changed since the start, for workers to come.
+  #limits: LimitsUpdate | undefined;
+  #tls: Partial<TlsOptions> | undefined;
 
   /** Use {@link startWorkers}. */
   constructor(url: string | URL, options: StartWorkersOptions = {}) {
@@ -108,11 +110,13 @@ export class Workers extends EventEmitter<WorkersEvents> {
   /** Changes limits in every worker, and in those to come; see `app.updateLimits`. Rejects where one refuses. */
   async updateLimits(limits: LimitsUpdate): Promise<void> {
     await this.#changeAll((id) => ({ type: "updateLimits", id, limits }));
+    this.#limits = { ...this.#limits, ...limits };
   }
 
   /** Changes keys and certificates in every worker, and in those to come; see `app.reloadTls`. Rejects where one refuses. */
   async reloadTls(tls: Partial<TlsOptions>): Promise<void> {
     await this.#changeAll((id) => ({ type: "reloadTls", id, tls }));
+    this.#tls = { ...this.#tls, ...tls };
   }
 
   /**
@@ -127,7 +131,7 @@ export class Workers extends EventEmitter<WorkersEvents> {
       await this.ready;
       for (const thread of [...this.#serving.keys()]) {
         if (this.#closing !== undefined) return;
-        await this.#run();
+        await this.#run(false);
         this.#serving.delete(thread);
         await thread.close(options);
       }
@@ -174,8 +178,11 @@ export class Workers extends EventEmitter<WorkersEvents> {
     }
   }
 
-  /** Starts one worker; resolves when it listens, rejects when it fails before. */
-  #run(): Promise<void> {
+  /**
+   * Starts one worker; resolves when it listens, rejects when it fails before. Then it is tried again, unless somebody else
+   * still has its place.
+   */
+  #run(wanted = true): Promise<void> {
     const { data } = this.#options;
     const maxHeapMiB = this.#maxHeapMiB;
     const listens = Promise.withResolvers<void>();
@@ -190,20 +197,21 @@ export class Workers extends EventEmitter<WorkersEvents> {
         this.#address ??= address;
         serving = true;
         this.#serving.set(thread, listens);
-        for (const change of this.#changes) thread.send(change);
+        // Nobody waits for these answers, so they are no call's.
+        if (this.#limits !== undefined) thread.send({ type: "updateLimits", id: 0, limits: this.#limits });
+        if (this.#tls !== undefined) thread.send({ type: "reloadTls", id: 0, tls: this.#tls });
         listens.resolve();
       },
-      failed: (thread, error) => {
-        if (!serving) listens.reject(error);
-        this.emit("workerFailed", error, thread.id);
-        if (serving || this.#begun) this.#replace(now() - startedAt);
-      },
       bus: (thread, message) => this.#relay.receive(thread, message),
-      gone: (thread) => {
+      gone: (thread, error) => {
         this.#threads.delete(thread);
         this.#serving.delete(thread);
         this.#relay.forget(thread);
-        if (!serving) listens.reject(new TcpError("The worker was ended before it listened", { code: "ECANCELED" }));
+        const ended = () => new TcpError("The worker was ended before it listened", { code: "ECANCELED" });
+        if (!serving) listens.reject(error ?? ended());
+        if (error === undefined) return;
+        if (serving || (this.#begun && wanted)) this.#replace(now() - startedAt);
+        this.emit("workerFailed", error, thread.id);
       },
     });
     this.#threads.add(thread);
@@ -224,7 +232,6 @@ export class Workers extends EventEmitter<WorkersEvents> {
   async #changeAll(messageOf: (id: number) => ToWorker): Promise<void> {
     await this.ready;
     await Promise.all([...this.#serving.keys()].map((thread) => thread.ask(messageOf)));
-    this.#changes.push(messageOf(0)); // nobody waits for the answer of one to come
   }
 
   async #closeAll(end: (thread: WorkerThread) => Promise<DrainReport | undefined>): Promise<DrainReport> {

@@ -20,10 +20,9 @@ export interface WorkerOwner {
   /** It says where it wants to listen; gives the port that it gets. */
   portFor(wanted: { hostname: string; port: number }): { port: number; sharedBy: SharedBy };
   listening(worker: WorkerThread, address: ServerAddress): void;
-  /** It has failed, and is gone. */
-  failed(worker: WorkerThread, error: Error): void;
   bus(worker: WorkerThread, message: ToMain & { readonly type: "busPublish" | "busSubscribe" }): void;
-  gone(worker: WorkerThread): void;
+  /** It has ended; with what was wrong, unless it was asked to. */
+  gone(worker: WorkerThread, error: Error | undefined): void;
 }
 
 /** What a worker is made of. */
@@ -160,10 +159,8 @@ export class WorkerThread {
     for (const call of this.#calls.values()) call.reject(goneError(this.id));
     this.#calls.clear();
     this.#gone.resolve();
-    this.#owner.gone(this);
-    if (this.#ending && this.#failure === undefined) return;
-    const message = `Worker ${this.id} exited with ${code}`;
-    this.#owner.failed(this, this.#failure ?? new TcpError(message, { code: "ERR_WORKER_EXITED" }));
+    const exited = () => new TcpError(`Worker ${this.id} exited with ${code}`, { code: "ERR_WORKER_EXITED" });
+    this.#owner.gone(this, this.#failure ?? (this.#ending ? undefined : exited()));
   }
 }
 

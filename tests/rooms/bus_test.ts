@@ -251,3 +251,29 @@ Deno.test("payloads of our own origin are not heard again", async () => {
   assertEquals(ann.heard(), ["once", "from elsewhere"]);
   await process.close();
 });
+
+Deno.test({
+  name: "Rooms.close() does not wait for an engine that does not answer, and nothing goes on behind it",
+  permissions: "none",
+  async fn() {
+    await using network = createNetwork();
+    const rooms = new Rooms<string>({
+      codec: CODEC,
+      wire: "test-1",
+      bus: {
+        publish: () => new Promise(() => {}),
+        subscribe: () => Promise.resolve(() => new Promise(() => {})),
+        close: () => Promise.resolve(),
+      },
+    });
+    const [near, far] = socketPair();
+    await rooms.join("lobby", framed(near, CODEC));
+    let closed = false;
+    void rooms.close().then(() => closed = true);
+    await network.advance(1_000);
+    near.destroy();
+    await far.closed;
+    await network.advance(60_000);
+    assertEquals([closed, network.timers], [true, 0]);
+  },
+});

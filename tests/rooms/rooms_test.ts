@@ -325,3 +325,20 @@ Deno.test('slow: "disconnect" destroys a member at its high-water mark', async (
   assertEquals([reason, (error as TcpError).code], ["overflow", "EOVERFLOW"]);
   assertEquals(bytes.map(({ bytes }) => bytes), [20 * 20_001, 20 * 20_001]);
 });
+
+Deno.test('slow: "skip": a member that does not read, and joins and leaves over and over, piles nothing up', async () => {
+  await using network = createNetwork();
+  const rooms = roomsOf({ slow: "skip" });
+  const { members } = await crowd(network, rooms);
+  const [slow] = members;
+  for (let round = 0; round < 100; round++) {
+    rooms.leaveAll(slow!);
+    void rooms.join("lobby", slow!);
+    rooms.broadcast("lobby", BIG);
+    await network.advance(1);
+  }
+  assert(slow!.socket.writableNeedDrain);
+  assertEquals(slow!.socket.listenerCount("drain"), 1);
+  rooms.leaveAll(slow!);
+  assertEquals(slow!.socket.listenerCount("drain"), 0);
+});

@@ -161,6 +161,33 @@ Deno.test("a module that fails at once is told by ready, and nothing is left run
   assertEquals(workers.size, 0);
 });
 
+Deno.test("restart() with a module that does not start any more keeps the workers there are, and no more", async () => {
+  const broken = new Int32Array(new SharedArrayBuffer(4));
+  const module = new URL("../fixtures/worker_breaking.ts", import.meta.url);
+  await using workers = startWorkers(module, { count: 2, data: broken });
+  const failures: string[] = [];
+  workers.on("workerFailed", (error) => failures.push(error.message));
+  await workers.ready;
+  Atomics.store(broken, 0, 1);
+  const error = await assertRejects(() => workers.restart(), Error);
+  assertEquals([error.message, failures, workers.size], ["broken on demand", ["broken on demand"], 2]);
+  Atomics.store(broken, 0, 0);
+  await workers.restart();
+  assertEquals([failures.length, workers.size], [1, 2]);
+});
+
+withWorkers("limits that were changed hold for workers to come, the last of each", { count: 1 }, async (workers) => {
+  await workers.updateLimits({ maxConnections: 7, maxConnectionsPerAddress: 3 });
+  await workers.updateLimits({ maxConnectionsPerAddress: 1 });
+  await workers.restart();
+  await using first = await client(workers);
+  assertEquals(await first.ask("in"), "in");
+  await using second = await client(workers);
+  assertEquals(await second.ask("in"), undefined);
+  const { open, dropped } = await workers.metrics();
+  assertEquals([open, dropped.address], [1, 1]);
+});
+
 Deno.test("startWorkers() refuses options that make no sense", () => {
   for (const options of [{ count: 0 }, { count: 1.5 }, { size: 1 }, { maxHeapMiB: 1 }]) {
     assertThrows(() => startWorkers(MODULE, options as StartWorkersOptions), Error);
