@@ -14,33 +14,51 @@ interface Range {
   readonly bits: number;
 }
 
-// IPv4 stands among the IPv6 addresses where RFC 4291 maps it, so that one list serves for both.
+// Where RFC 4291 maps IPv4 into IPv6, so that a range of IPv6 can mean IPv4.
 const MAPPED_BITS = 96;
 
 /** Addresses and ranges, asked in a time that grows with the different lengths of the masks only. */
 export class AddressList {
-  // By length of the mask: the ranges of that length, by their masked groups.
-  readonly #ranges = new Map<number, Set<string>>();
+  // By length of the mask: the ranges of that length, by what is in front of it.
+  readonly #ipv4 = new Map<number, Set<number>>();
+  readonly #ipv6 = new Map<number, Set<string>>();
 
   /** Throws a TypeError or RangeError that names `option` for an entry that is no address and no range. */
   constructor(option: string, entries: readonly string[]) {
     for (const [index, entry] of entries.entries()) {
       const { groups, bits } = readRange(`${option}[${index}]`, entry);
-      let ranges = this.#ranges.get(bits);
-      if (ranges === undefined) this.#ranges.set(bits, ranges = new Set());
-      ranges.add(masked(groups, bits));
+      addTo(this.#ipv6, bits, masked(groups, bits));
+      const ipv4 = mappedIpv4(groups);
+      if (ipv4 !== undefined && bits >= MAPPED_BITS) {
+        addTo(this.#ipv4, bits - MAPPED_BITS, prefix(ipv4, bits - MAPPED_BITS));
+      } else if (masked(groups, bits) === masked(MAPPED_GROUPS, bits)) addTo(this.#ipv4, 0, 0); // all of IPv4 is in it
     }
   }
 
   /** Whether one of the ranges has that address; IPv4 mapped into IPv6 is IPv4. */
   has(address: string): boolean {
-    const groups = groupsOf(withoutZone(address));
-    if (groups === undefined) return false;
-    for (const [bits, ranges] of this.#ranges) {
-      if (ranges.has(masked(groups, bits))) return true;
+    const ipv4 = parseIpv4(address);
+    if (ipv4 !== undefined) {
+      for (const [bits, ranges] of this.#ipv4) if (ranges.has(prefix(ipv4, bits))) return true;
+      return false;
     }
+    const groups = parseIpv6(withoutZone(address));
+    if (groups === undefined) return false;
+    for (const [bits, ranges] of this.#ipv6) if (ranges.has(masked(groups, bits))) return true;
     return false;
   }
+}
+
+const MAPPED_GROUPS = [0, 0, 0, 0, 0, 0xffff, 0, 0];
+
+function addTo<Key>(ranges: Map<number, Set<Key>>, bits: number, key: Key): void {
+  const there = ranges.get(bits);
+  if (there === undefined) ranges.set(bits, new Set([key]));
+  else there.add(key);
+}
+
+function prefix(ipv4: number, bits: number): number {
+  return bits === 0 ? 0 : ipv4 >>> (32 - bits);
 }
 
 function readRange(name: string, entry: unknown): Range {

@@ -1,12 +1,60 @@
-/** Who belongs to which address, and which address has most: told in constant time, whoever comes and goes. */
+/**
+ * Who belongs to which address, and which address has most: told in constant time, whoever comes and goes. All of it is
+ * linked lists, because to make and drop a Set for every connection costs more than the rest of its admission.
+ */
 
-import { OldestFirst } from "./oldest_first.ts";
+/** A place in a list. */
+interface Link<Item> {
+  before: Item | undefined;
+  after: Item | undefined;
+}
+
+/** A list that knows both its ends. */
+class List<Item extends Link<Item>> {
+  first: Item | undefined;
+  #last: Item | undefined;
+
+  append(item: Item): void {
+    item.before = this.#last;
+    item.after = undefined;
+    if (this.#last === undefined) this.first = item;
+    else this.#last.after = item;
+    this.#last = item;
+  }
+
+  remove(item: Item): void {
+    if (item.before === undefined) this.first = item.after;
+    else item.before.after = item.after;
+    if (item.after === undefined) this.#last = item.before;
+    else item.after.before = item.before;
+  }
+}
+
+/** Those of one address. */
+class Crowd<Member> implements Link<Crowd<Member>> {
+  before: Crowd<Member> | undefined;
+  after: Crowd<Member> | undefined;
+  size = 0;
+  readonly key: string;
+  readonly standings = new List<Standing<Member>>();
+
+  constructor(key: string) {
+    this.key = key;
+  }
+}
+
+/** One member in its crowd. */
+export interface Standing<Member> extends Link<Standing<Member>> {
+  readonly member: Member;
+  /** Undefined once it has left. */
+  crowd: Crowd<Member> | undefined;
+}
 
 /** Members by address, oldest first. */
 export class Crowds<Member> {
-  readonly #crowds = new Map<string, OldestFirst<Member>>();
-  // The addresses by how many members they have.
-  readonly #bySize = new Map<number, OldestFirst<string>>();
+  readonly #crowds = new Map<string, Crowd<Member>>();
+  // By how many members they have, as far as the largest ever was.
+  readonly #bySize: List<Crowd<Member>>[] = [];
   #largest = 0;
 
   /** How many addresses have members. */
@@ -14,36 +62,38 @@ export class Crowds<Member> {
     return this.#crowds.size;
   }
 
-  add(key: string, member: Member): void {
+  add(key: string, member: Member): Standing<Member> {
     let crowd = this.#crowds.get(key);
-    if (crowd === undefined) this.#crowds.set(key, crowd = new OldestFirst());
-    if (crowd.add(member)) this.#move(key, crowd.size - 1, crowd.size);
+    if (crowd === undefined) this.#crowds.set(key, crowd = new Crowd(key));
+    const standing: Standing<Member> = { member, crowd, before: undefined, after: undefined };
+    crowd.standings.append(standing);
+    this.#resize(crowd, crowd.size + 1);
+    return standing;
   }
 
-  remove(key: string, member: Member): void {
-    const crowd = this.#crowds.get(key);
-    if (crowd === undefined || !crowd.delete(member)) return;
-    if (crowd.size === 0) this.#crowds.delete(key);
-    this.#move(key, crowd.size + 1, crowd.size);
+  /** It leaves, unless it has left already. */
+  remove(standing: Standing<Member>): void {
+    const { crowd } = standing;
+    if (crowd === undefined) return;
+    standing.crowd = undefined;
+    crowd.standings.remove(standing);
+    this.#resize(crowd, crowd.size - 1);
+    if (crowd.size === 0) this.#crowds.delete(crowd.key);
   }
 
   /** The oldest member of the address that has most of them; of several such, of the one that has had as many for longest. */
   get oldestOfLargest(): Member | undefined {
-    const key = this.#bySize.get(this.#largest)?.oldest;
-    return key === undefined ? undefined : this.#crowds.get(key)?.oldest;
+    return this.#bySize[this.#largest]?.first?.standings.first?.member;
   }
 
-  #move(key: string, from: number, to: number): void {
-    const left = this.#bySize.get(from);
-    left?.delete(key);
-    if (left?.size === 0) this.#bySize.delete(from);
-    if (to > 0) {
-      let there = this.#bySize.get(to);
-      if (there === undefined) this.#bySize.set(to, there = new OldestFirst());
-      there.add(key);
-    }
+  #resize(crowd: Crowd<Member>, size: number): void {
+    const from = crowd.size;
+    crowd.size = size;
+    if (from > 0) this.#bySize[from]!.remove(crowd); // it is in it
+    if (size > 0) (this.#bySize[size] ??= new List()).append(crowd);
     // One comes or goes at a time, so the largest moves by one.
-    if (to > this.#largest) this.#largest = to;
-    else if (from === this.#largest && !this.#bySize.has(from)) this.#largest = to;
+    if (size > this.#largest) this.#largest = size;
+    else if (from === this.#largest && this.#bySize[from]!.first === undefined) this.#largest = size;
+    if (this.#crowds.size === 1 && size === 0) this.#bySize.length = 0; // that was the last one
   }
 }

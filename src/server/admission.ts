@@ -39,12 +39,10 @@ export class Admission<State> implements PreparationPort, SocketHost {
 
   /** Other rules from now on. `source` has those that no socket has been made of yet. */
   setRules(limits: ResolvedServerLimits, proxy: ProxyRule | undefined, source?: ConnectionSource): void {
-    const watched = this.gate.watches;
     this.#limits = limits;
-    this.gate.setRules(limits, proxy);
-    const { watches } = this.gate;
-    this.spoke = watches ? (face) => this.gate.spoke(face) : undefined;
-    if (watches && !watched) {
+    const anew = this.gate.setRules(limits, proxy);
+    this.spoke = limits.shedSilent ? (face) => this.gate.spoke(face) : undefined;
+    if (anew) {
       for (const { transport, shed } of source?.preparing() ?? []) this.gate.readmit(transport, transport, shed, true);
       for (const socket of this.#sockets) {
         const { transport, bytesRead } = connectionOf(socket);

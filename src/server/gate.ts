@@ -6,7 +6,7 @@
 import { now } from "../base/clock.ts";
 import { AddressCounts } from "../limits/address_counts.ts";
 import { addressKey } from "../limits/address_key.ts";
-import { Crowds } from "../limits/crowds.ts";
+import { Crowds, type Standing } from "../limits/crowds.ts";
 import { RateTable } from "../limits/rate_table.ts";
 import type { DropReason } from "../telemetry/drop_reason.ts";
 import { endpointOf, type Transport } from "../transport/transport.ts";
@@ -17,8 +17,8 @@ import type { ProxyRule } from "./proxy_rule.ts";
 interface Guest {
   /** The address that its connection counts to; undefined for those that count to none. */
   readonly counted: string | undefined;
-  /** Whom it stands among while it is silent. */
-  readonly crowd: string;
+  /** Its place among those who are silent; undefined once it has spoken. */
+  standing: Standing<Guest> | undefined;
   /** Makes room; false if that is not possible just now. */
   shed: () => boolean;
 }
@@ -37,16 +37,20 @@ export class Gate {
     this.#limits = limits;
   }
 
-  /** Other rules from now on. */
-  setRules(limits: ResolvedServerLimits, proxy: ProxyRule | undefined): void {
+  /** Other rules from now on. True if it has to be told anew who is inside. */
+  setRules(limits: ResolvedServerLimits, proxy: ProxyRule | undefined): boolean {
+    const { watches: watched } = this;
+    const { shedSilent } = this.#limits;
     this.#limits = limits;
     this.#proxy = proxy;
     const { acceptsPerSecondPerAddress: rate } = limits;
     if (rate === Infinity) this.#rates = undefined;
     else if (this.#rates === undefined) this.#rates = new RateTable(rate);
     else this.#rates.perSecond = rate;
-    if (this.watches) return;
-    for (const owner of [...this.#guests.keys()]) this.leave(owner);
+    const { watches } = this;
+    const same = watches === watched && limits.shedSilent === shedSilent;
+    if (!same) { for (const owner of [...this.#guests.keys()]) this.leave(owner); }
+    return watches && !same;
   }
 
   /** Whether it has to be told who is inside. */
@@ -88,12 +92,12 @@ export class Gate {
     const address = this.#clientOf(transport);
     const counted = address === undefined ? undefined : addressKey(address);
     const crowd = counted ?? addressKey(endpointOf(transport.remoteAddr).address ?? "unix");
-    const guest: Guest = { counted, crowd, shed };
+    const guest: Guest = { counted, standing: undefined, shed };
     this.#guests.set(owner, guest);
     if (counted !== undefined) this.#counts.add(counted);
     // A balancer's own connections, once they are known as such, are let be.
     const own = transport.proxy !== undefined && address === undefined;
-    if (silent && !own) this.#silent.add(crowd, guest);
+    if (silent && !own && this.#limits.shedSilent) guest.standing = this.#silent.add(crowd, guest);
   }
 
   /** Another object stands for it now; its age stays. */
@@ -108,24 +112,29 @@ export class Gate {
   /** It is no longer silent. */
   spoke(owner: object): void {
     const guest = this.#guests.get(owner);
-    if (guest !== undefined) this.#silent.remove(guest.crowd, guest);
+    if (guest !== undefined) this.#hear(guest);
   }
 
   leave(owner: object): void {
     const guest = this.#guests.get(owner);
     if (guest === undefined) return;
     this.#guests.delete(owner);
-    this.#silent.remove(guest.crowd, guest);
+    this.#hear(guest);
     if (guest.counted !== undefined) this.#counts.remove(guest.counted);
   }
 
   /** Closes the oldest silent connection of the address that has most of them; false if there is none. */
   shedOldest(): boolean {
     for (let guest; (guest = this.#silent.oldestOfLargest) !== undefined;) {
-      this.#silent.remove(guest.crowd, guest);
+      this.#hear(guest);
       if (guest.shed()) return true;
     }
     return false;
+  }
+
+  #hear(guest: Guest): void {
+    if (guest.standing !== undefined) this.#silent.remove(guest.standing);
+    guest.standing = undefined;
   }
 
   #isTrusted(transport: Transport): boolean {

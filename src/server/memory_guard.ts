@@ -35,7 +35,10 @@ export class MemoryGuard implements MemoryBudgetPort {
       this.#budget.limitBytes = bytes;
     } else {
       this.#budget = new MemoryBudget(bytes, this);
-      for (const socket of this.#sockets) this.adopt(socket);
+      for (const socket of this.#sockets) {
+        this.adopt(socket);
+        connectionOf(socket).account?.touch(); // it may hold something already
+      }
     }
   }
 

@@ -50,7 +50,6 @@ export class Account {
   constructor(owner: AccountOwner, budget: MemoryBudget) {
     this.#owner = owner;
     this.#budget = budget;
-    this.touch();
   }
 
   /** These were just queued by reference. */

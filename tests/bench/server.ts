@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a command line
 /**
- * The servers that are measured: `deno run --allow-net tests/bench/server.ts MODE PORT [deadlines]`, for a load generator
+ * The servers that are measured: `deno run --allow-net tests/bench/server.ts MODE PORT [deadlines|limits|shaped]`, for a load generator
  * that speaks the mode's protocol; `tls PORT CERT KEY [deno]` echoes over TLS and needs `--allow-read`.
  */
 
@@ -40,7 +40,21 @@ const deadlines = extra !== "deadlines" ? {} : {
   lifetimeMs: 600_000,
   rate: { bytesPerSecond: 1 },
 };
-const limits = { maxConnections: 20_000 };
+// The same for limits; shaping costs a promise for each read and write, so it has a word of its own.
+const far = 1_000_000_000;
+const limits = {
+  maxConnections: 20_000,
+  ...(extra !== "limits" && extra !== "shaped" ? {} : {
+    maxConnectionsPerAddress: far,
+    acceptsPerSecondPerAddress: far,
+    shedSilent: true,
+    memoryBudgetBytes: far,
+    readWhileBlocked: false,
+    allow: ["127.0.0.0/8", "2001:db8::/32"],
+    deny: ["192.0.2.0/24"],
+  }),
+  ...(extra !== "shaped" ? {} : { readBytesPerSecond: far, writeBytesPerSecond: far }),
+};
 const handler = modes[mode];
 if (mode === "chat") {
   createChatServer({ limits }).app.listen(Number(port), "127.0.0.1");
@@ -53,6 +67,8 @@ if (mode === "chat") {
 } else if (handler !== undefined) {
   createServer(ServerProtocol.TCP, { limits, deadlines }).onConnection(handler).listen(Number(port), "127.0.0.1");
 } else {
-  console.error(`usage: server.ts ${Object.keys(modes).join("|")}|chat PORT [deadlines], or tls PORT CERT KEY [deno]`);
+  console.error(
+    `usage: server.ts ${Object.keys(modes).join("|")}|chat PORT [deadlines|limits|shaped], or tls PORT CERT KEY [deno]`,
+  );
   Deno.exit(2);
 }

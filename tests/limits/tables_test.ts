@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { crc32c } from "../../src/base/crc32c.ts";
 import { AddressCounts } from "../../src/limits/address_counts.ts";
-import { Crowds } from "../../src/limits/crowds.ts";
+import { Crowds, type Standing } from "../../src/limits/crowds.ts";
 import { MAX_RATED_ADDRESSES, RateTable } from "../../src/limits/rate_table.ts";
 import { TokenBucket } from "../../src/limits/token_bucket.ts";
 import { Random } from "../../src/testing/random.ts";
@@ -105,15 +105,15 @@ Deno.test("65,536 rated addresses cost less than 16 MiB, and one more is no sear
 test("Crowds tells the oldest of the largest, as a search would", () => {
   const random = new Random(11);
   const crowds = new Crowds<number>();
-  const model: { key: string; member: number; since: number }[] = [];
+  const model: { key: string; member: number; standing: Standing<number> }[] = [];
   for (let i = 0; i < 5_000; i++) {
     if (model.length === 0 || random.below(3) > 0) {
       const key = `k${random.below(8)}`;
-      model.push({ key, member: i, since: i });
-      crowds.add(key, i);
+      model.push({ key, member: i, standing: crowds.add(key, i) });
     } else {
       const [gone] = model.splice(random.below(model.length), 1);
-      crowds.remove(gone!.key, gone!.member);
+      crowds.remove(gone!.standing);
+      crowds.remove(gone!.standing); // once is enough
     }
     const sizes = Map.groupBy(model, ({ key }) => key);
     const largest = Math.max(0, ...[...sizes.values()].map(({ length }) => length));
@@ -122,18 +122,18 @@ test("Crowds tells the oldest of the largest, as a search would", () => {
     else assert(candidates.includes(crowds.oldestOfLargest), `step ${i}`);
     assertEquals(crowds.size, sizes.size);
   }
-  for (const { key, member } of model) crowds.remove(key, member);
+  for (const { standing } of model) crowds.remove(standing);
   assertEquals([crowds.size, crowds.oldestOfLargest], [0, undefined]);
 });
 
 test("Crowds of ten thousand shed and refill without a search", () => {
   const crowds = new Crowds<number>();
-  for (let i = 0; i < 10_000; i++) crowds.add(`k${i}`, i);
+  const standings = Array.from({ length: 10_000 }, (_, i) => crowds.add(`k${i}`, i));
   for (let i = 0; i < 100_000; i++) {
     const oldest = crowds.oldestOfLargest!;
     assertEquals(oldest, i);
-    crowds.remove(`k${oldest}`, oldest);
-    crowds.add(`k${10_000 + i}`, 10_000 + i);
+    crowds.remove(standings[oldest]!);
+    standings.push(crowds.add(`k${10_000 + i}`, 10_000 + i));
   }
 });
 

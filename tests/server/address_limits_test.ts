@@ -285,6 +285,19 @@ Deno.test("updateLimits changes allow, deny, dropWhenFull, shedSilent and the ra
   assertEquals(await outcome({ shedSilent: null, maxConnections: null }), "in");
 });
 
+Deno.test("updateLimits that brings shedSilent knows who was silent before, whatever was counted already", async () => {
+  const { app, port } = listen({ limits: { maxConnections: 2, maxConnectionsPerAddress: 9, dropWhenFull: true } });
+  await using _closed = app;
+  using silent = await LoopbackClient.connect("127.0.0.2", port);
+  await until(() => app.connections.size === 1);
+  using talker = await tryFrom("127.0.0.3", port);
+  app.updateLimits({ shedSilent: true });
+  using newcomer = await tryFrom("127.0.0.4", port);
+  await silent.closed;
+  assert(newcomer !== undefined && await talker?.echoes());
+  assertEquals(app.metrics().closed.shed, 1);
+});
+
 Deno.test("updateLimits of a socket's limits hold for later connections", async () => {
   const { app, port } = listen();
   await using _closed = app;
