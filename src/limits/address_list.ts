@@ -16,6 +16,7 @@ interface Range {
 
 // Where RFC 4291 maps IPv4 into IPv6, so that a range of IPv6 can mean IPv4.
 const MAPPED_BITS = 96;
+const MAPPED_GROUPS = [0, 0, 0, 0, 0, 0xffff, 0, 0];
 
 /** Addresses and ranges, asked in a time that grows with the different lengths of the masks only. */
 export class AddressList {
@@ -48,8 +49,6 @@ export class AddressList {
     return false;
   }
 }
-
-const MAPPED_GROUPS = [0, 0, 0, 0, 0, 0xffff, 0, 0];
 
 function addTo<Key>(ranges: Map<number, Set<Key>>, bits: number, key: Key): void {
   const there = ranges.get(bits);
