@@ -17,6 +17,8 @@ export interface TcpErrorInit {
   address?: string | undefined;
   /** The port that was meant. */
   port?: number | undefined;
+  /** The name that was looked up in vain. */
+  hostname?: string | undefined;
   /** The error of the runtime below, untouched. */
   cause?: unknown;
 }
@@ -36,26 +38,30 @@ export interface TcpErrorInit {
 export class TcpError extends Error {
   /** The name to switch on. Always a string. */
   readonly code: string;
+  // Declared only: as in Node an error has no `port` where there was none.
   /** The system call that failed, where there was one. */
-  readonly syscall: string | undefined;
+  declare readonly syscall: string | undefined;
   /** The address or unix path that was meant, where there was one. */
-  readonly address: string | undefined;
+  declare readonly address: string | undefined;
   /** The port that was meant, where there was one. */
-  readonly port: number | undefined;
+  declare readonly port: number | undefined;
+  /** The name that was looked up in vain (`ENOTFOUND`, `EAI_AGAIN`); then there is no address and no port. */
+  declare readonly hostname: string | undefined;
 
   /** Makes an error; the library makes them for you, so this is for tests and for your own protocols. */
   constructor(message: string, init: TcpErrorInit) {
     super(message, init.cause === undefined ? undefined : { cause: init.cause });
     this.name = new.target.name;
     this.code = init.code;
-    this.syscall = init.syscall;
-    this.address = init.address;
-    this.port = init.port;
+    if (init.syscall !== undefined) this.syscall = init.syscall;
+    if (init.address !== undefined) this.address = init.address;
+    if (init.port !== undefined) this.port = init.port;
+    if (init.hostname !== undefined) this.hostname = init.hostname;
   }
 }
 
 /** What error listeners are called with: a {@link TcpError} of ours, or whatever a handler threw or passed to `destroy`. */
-export type SocketError = Error & Partial<Pick<TcpError, "code" | "syscall" | "address" | "port">>;
+export type SocketError = Error & Partial<Pick<TcpError, "code" | "syscall" | "address" | "port" | "hostname">>;
 
 /** What a {@link FrameError} or {@link MessageError} carries: the numbers that explain it. */
 export interface FrameErrorInit {

@@ -1,7 +1,7 @@
 /** Who is told that a connection is over, and in which order. */
 
 import type { ConnectionFace, ReadConsumer, SocketHost } from "./connection_ports.ts";
-import { destroyedError } from "./endings.ts";
+import { destroyedError, neverConnectedError } from "./endings.ts";
 import type { Companions } from "./companions.ts";
 import type { WriteCallback, WriteQueue } from "./write_queue.ts";
 
@@ -64,7 +64,7 @@ export function announceEnd(
     (refused !== undefined && isUsers(refused));
   companions?.writesOver();
   const settleCallbacks = () => {
-    const cause = error ?? destroyedError("write");
+    const cause = error ?? (connection.transport === undefined ? neverConnectedError() : destroyedError("write"));
     queue.abort(cause);
     for (const callback of endCallbacks) connection.settle(callback, cause);
   };

@@ -38,6 +38,19 @@ export function destroyedError(syscall: string): TcpError {
   return new TcpError(`Cannot ${syscall}: the socket is closed`, { code: "ERR_STREAM_DESTROYED", syscall });
 }
 
+/** There is no connection, and none is being made. */
+export function unconnectedError(syscall: string): TcpError {
+  return new TcpError(`Cannot ${syscall}: the socket is not connected`, { code: "ERR_SOCKET_CLOSED", syscall });
+}
+
+/** For whoever waited for a connection that never was: Node's code for that. */
+export function neverConnectedError(): TcpError {
+  return new TcpError("Cannot write: the socket was closed before it was connected", {
+    code: "ERR_SOCKET_CLOSED_BEFORE_CONNECTION",
+    syscall: "write",
+  });
+}
+
 /** For the callback of an `end()` that comes after `finish`. */
 export function finishedError(): TcpError {
   return new TcpError("Cannot end: the socket has finished already", {
@@ -62,9 +75,7 @@ export function refusedWrite(state: LifecycleState, { destroyed, bothEnded, ends
     return new TcpError("Cannot write: the peer has ended the connection", { code: "EPIPE", syscall: "write" });
   }
   if (destroyed && !bothEnded) return destroyedError("write");
-  if (state === "idle") {
-    return new TcpError("Cannot write: the socket is not connected", { code: "ERR_SOCKET_CLOSED", syscall: "write" });
-  }
+  if (state === "idle") return unconnectedError("write");
   return new TcpError("Cannot write after end()", { code: "ERR_STREAM_WRITE_AFTER_END", syscall: "write" });
 }
 

@@ -132,6 +132,13 @@ export function makeWritable(connection: Connection): WritableStream<Uint8Array>
         return used && error !== undefined;
       };
       if (connection.receipt !== undefined) controller.error(connection.receipt.error ?? destroyedError("write"));
+      // Not by `abort()`, which would wait for the write that is under way, and so for a peer that does not read.
+      const { signal } = controller;
+      const abort = () => {
+        used = true; // whoever aborts knows
+        connection.destroy(asError(signal.reason));
+      };
+      signal.addEventListener("abort", abort, { once: true });
     },
     write(chunk) {
       used = true;
@@ -146,9 +153,6 @@ export function makeWritable(connection: Connection): WritableStream<Uint8Array>
       used = true;
       if (connection.writeFinished) return undefined;
       return new Promise<void>((resolve, reject) => connection.end((error) => error ? reject(error) : resolve()));
-    },
-    abort(reason) {
-      connection.destroy(asError(reason));
     },
   });
 }

@@ -15,6 +15,7 @@ import { type ConnectOptions, readConnectArguments } from "./connect_target.ts";
 import type { SocketHost } from "./connection_ports.ts";
 import { checkCanConnect, startDialing } from "./dialing.ts";
 import { drained } from "./drained.ts";
+import { unconnectedError } from "./endings.ts";
 import { EventReader } from "./event_reader.ts";
 import { armIdleTimer } from "./idle_timer.ts";
 import { SocketIteration } from "./iteration.ts";
@@ -218,10 +219,11 @@ export class TCPSocket<State = unknown> extends SocketFacts {
 
   /**
    * Ends the connection now. A `Deno.TcpConn` cannot send a reset (`node:net` in Deno can), so the peer sees the connection
-   * close; `app.capabilities.reset` is false.
+   * close; `app.capabilities.reset` is false. On a socket that is not connected it is an error, `ERR_SOCKET_CLOSED`.
    */
   resetAndDestroy(): this {
-    return this.destroy();
+    const { stopDialing, transport } = connectionOf(this);
+    return this.destroy(transport === undefined && stopDialing === undefined ? unconnectedError("reset") : undefined);
   }
 
   /** Holds writes back until as many `uncork()`s. */

@@ -12,6 +12,7 @@ export type Target = { host: string; port: number } | { path: string };
  * caller who aborts knows it.
  */
 export async function dial(target: Target, signal: AbortSignal): Promise<Transport> {
+  if ("port" in target && target.port === 0) throw portZero(target.host); // Deno.connect takes it for a wrong argument
   try {
     if ("path" in target) return await untilAborted(Deno.connect({ transport: "unix", path: target.path }), signal);
     return await Deno.connect({ hostname: target.host, port: target.port, signal });
@@ -26,6 +27,15 @@ export async function dial(target: Target, signal: AbortSignal): Promise<Transpo
         : { syscall: "connect", address: target.host, port: target.port },
     );
   }
+}
+
+// As the kernel says it.
+function portZero(host: string): TcpError {
+  return new TcpError(`Cannot connect to ${host}:0: nobody listens on port 0 (ECONNREFUSED)`, {
+    code: "ECONNREFUSED",
+    syscall: "connect",
+    address: host,
+  });
 }
 
 // Deno.connect takes no signal for unix sockets: what arrives too late is closed.

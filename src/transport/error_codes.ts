@@ -49,6 +49,8 @@ export function codeOf(error: unknown): string {
       return "EADDRNOTAVAIL";
     case "NotFound":
       return "ENOENT";
+    case "URIError": // what cannot be a host's name, which Deno.connect says where a resolver would not find it
+      return "ENOTFOUND";
     default:
       return "ERR_UNKNOWN";
   }
@@ -69,7 +71,9 @@ export function systemError(error: unknown, attempt: Attempt): TcpError {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
-    return new TcpError(`Cannot ${attempt.syscall}${where}: ${why} (${code})`, { ...attempt, code, cause: error });
+    const unknown = code === "ENOTFOUND" || code === "EAI_AGAIN"; // as Node has it: nobody was connected to yet
+    const facts = unknown ? { syscall: "getaddrinfo", hostname: address } : attempt;
+    return new TcpError(`Cannot ${attempt.syscall}${where}: ${why} (${code})`, { ...facts, code, cause: error });
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }

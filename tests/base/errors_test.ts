@@ -25,6 +25,11 @@ unit("TcpError carries code, syscall, address, port and cause", () => {
   assertStrictEquals(error.cause, cause);
 });
 
+unit("TcpError has no property for what it does not say", () => {
+  const error = new TcpError("m", { code: "EOVERFLOW" });
+  assertEquals(["syscall", "hostname", "address", "port", "cause"].filter((fact) => fact in error), []);
+});
+
 unit("TcpError has no cause of its own where none was given", () => {
   const error = new TcpError("Closed", { code: "ERR_STREAM_DESTROYED" });
   assertEquals("cause" in error, false);

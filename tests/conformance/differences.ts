@@ -26,7 +26,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     ours: ["write early gave false", "callback early ERR_SOCKET_CLOSED", "error ERR_SOCKET_CLOSED", "close true"],
   },
   "client: destroy() before connect()": { reason: SAYS_SO, ours: ["is closed pending destroyed", "close false"] },
-  "client: resetAndDestroy() before connect()": { reason: NO_RESET, ours: ["close false"] },
+  "client: resetAndDestroy() before connect()": { reason: SAYS_SO, ours: ["error ERR_SOCKET_CLOSED", "close true"] },
   "client: refused with a write waiting": {
     reason: CLOSE_IS_LAST,
     ours: [
@@ -42,8 +42,8 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     ours: [
       "write early gave true",
       "write too gave true",
-      "callback early ERR_STREAM_DESTROYED",
-      "callback too ERR_STREAM_DESTROYED",
+      "callback early ERR_SOCKET_CLOSED_BEFORE_CONNECTION",
+      "callback too ERR_SOCKET_CLOSED_BEFORE_CONNECTION",
       "close false",
     ],
   },

@@ -21,6 +21,14 @@ Deno.test("connect() rejects with ECONNREFUSED, address and port", async () => {
 Deno.test("connect() to a host that does not exist rejects with a resolver's code", async () => {
   const error = await assertRejects(() => connect({ port: 1, host: "no-such-host.invalid" }), TcpError);
   assertMatch(error.code, /^(ENOTFOUND|EAI_AGAIN)$/);
+  assertEquals([error.syscall, error.hostname, "port" in error], ["getaddrinfo", "no-such-host.invalid", false]);
+});
+
+Deno.test("connect() to what is no host's name rejects with ENOTFOUND", async () => {
+  for (const host of ["two words", "a..b", "*"]) {
+    const error = await assertRejects(() => connect({ port: 1, host }), TcpError);
+    assertEquals([error.code, error.hostname], ["ENOTFOUND", host]);
+  }
 });
 
 Deno.test("connect() to a unix path that does not exist rejects with ENOENT", async () => {

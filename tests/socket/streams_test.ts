@@ -4,9 +4,15 @@ import { once } from "node:events";
 import { Duplex, finished, pipeline, Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
 import net from "node:net";
+import { KINDS, openPair } from "../support/kinds.ts";
 import { connect, createServer, TcpError, type TcpServer, type TCPSocket } from "../../mod.ts";
 
 const text = new TextEncoder();
+
+/** One turn of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
 
 /** Both ends of one connection over loopback. */
 async function withPair(
@@ -87,12 +93,34 @@ Deno.test("cancelling readable concerns what comes only: writes go on", () =>
     assertEquals(client.destroyed, false);
   }));
 
-Deno.test("aborting writable destroys with the reason", () =>
+Deno.test("aborting writable destroys with the reason, which is not thrown besides", () =>
   withPair(async (client) => {
-    client.on("error", () => {});
     await client.writable.abort(new Error("enough"));
     const { reason, error } = await client.closed;
     assertEquals([reason, error?.message], ["error", "enough"]);
+  }));
+
+for (const kind of KINDS) {
+  Deno.test(`aborting writable ends a write that waits for its peer at once, over ${kind.name}`, async () => {
+    await using pair = await openPair(kind);
+    const { client } = pair;
+    const writer = client.writable.getWriter();
+    const failed = assertRejects(() => writer.write(new Uint8Array(67_108_864)), Error, "enough");
+    // Nobody reads at the other end: the kernel takes a part of it, and there it stays.
+    while (client.bytesWritten === client.writableLength) await turn();
+    await writer.abort(new Error("enough"));
+    const { reason, error, unsentBytes } = await client.closed;
+    assertEquals([reason, error?.message], ["error", "enough"]);
+    assert(unsentBytes > 0);
+    await failed;
+    await assertRejects(() => writer.closed, Error, "enough");
+  });
+}
+
+Deno.test("aborting writable without a reason is an AbortError", () =>
+  withPair(async (client) => {
+    await client.writable.abort();
+    assertEquals((await client.closed).error?.name, "AbortError");
   }));
 
 Deno.test("a reset errors the readable and the writable in use, and a client's is not thrown besides", async () => {

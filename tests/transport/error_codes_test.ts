@@ -48,6 +48,7 @@ const CODES: [what: string, error: unknown, code: string][] = [
     new Error("failed to lookup address information: Temporary failure in name resolution"),
     "EAI_AGAIN",
   ],
+  ["what is no host's name", new URIError("invalid host 'a b': invalid char found in FQDN"), "ENOTFOUND"],
   ["a resolver that says try again", new Error("failed to lookup address information: Try again"), "EAI_AGAIN"],
   ["words that only look like it", new Error("Temporary failure"), "ERR_UNKNOWN"],
   ["an error without a name to go by", new Error("x"), "ERR_UNKNOWN"],
@@ -73,6 +74,13 @@ unit("systemError() keeps code, attempt and cause, and says them in its message"
   ]);
   assertEquals(error.message, "Cannot connect to 127.0.0.1:9: Connection refused (ECONNREFUSED)");
   assertStrictEquals(error.cause, cause);
+});
+
+unit("systemError() says of an unknown host which name it was, and no address and port, as Node does", () => {
+  const unknown = new Error("failed to lookup address information: Name or service not known");
+  const error = systemError(unknown, { syscall: "connect", address: "nowhere.invalid", port: 9 });
+  assertEquals([error.code, error.syscall, error.hostname], ["ENOTFOUND", "getaddrinfo", "nowhere.invalid"]);
+  assertEquals(["address" in error, "port" in error], [false, false]);
 });
 
 unit("systemError() puts an IPv6 address in brackets", () => {

@@ -9,6 +9,18 @@ import net from "node:net";
 /** @type {readonly ("server" | "client")[]} */
 const CLIENT = ["client"];
 
+/**
+ * Notes which facts the error carries, and the call that failed.
+ *
+ * @param {import("../stage.mjs").Stage} stage
+ */
+function notesFacts(stage) {
+  stage.socket.on("error", (/** @type {NodeJS.ErrnoException} */ error) => {
+    const facts = ["hostname", "address", "port"].filter((fact) => fact in error);
+    stage.note(`${error.syscall} with ${facts.join(" and ")}`);
+  });
+}
+
 /** @type {readonly import("../port.mjs").Scenario[]} */
 export const connecting = [
   {
@@ -33,6 +45,35 @@ export const connecting = [
     async play(stage) {
       for (const event of ["error", "close"]) stage.socket.on(event, () => stage.flags());
       stage.socket.connect(await closedPort(), "127.0.0.1", stage.callback("connect"));
+      await stage.closed();
+    },
+  },
+  {
+    name: "what the error of a refused connect says",
+    roles: CLIENT,
+    settings: { connects: false },
+    async play(stage) {
+      notesFacts(stage);
+      stage.socket.connect(await closedPort(), "127.0.0.1");
+      await stage.closed();
+    },
+  },
+  {
+    name: "what the error says of a name that nobody can have",
+    roles: CLIENT,
+    settings: { connects: false },
+    async play(stage) {
+      notesFacts(stage);
+      stage.socket.connect(42, "*".repeat(64));
+      await stage.closed();
+    },
+  },
+  {
+    name: "connect() to port 0",
+    roles: CLIENT,
+    settings: { connects: false },
+    async play(stage) {
+      stage.socket.connect(0, "127.0.0.1");
       await stage.closed();
     },
   },
