@@ -1,6 +1,7 @@
 /** Takes connections until the listener is closed; no failure of a peer or of the system ends it sooner. */
 
 import { startTimer, stopTimer } from "../base/clock.ts";
+import type { AcceptErrorVerdict } from "../telemetry/events.ts";
 import type { Listener } from "../transport/listener.ts";
 import { codeOf } from "../transport/error_codes.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -14,12 +15,8 @@ const EXHAUSTED_PAUSE_MS = 50;
  */
 const ACCEPTS_A_TURN = 64;
 
-/** What to do about a failed accept. */
-export type AcceptVerdict =
-  | "closed" // the listener is closed
-  | "next" // one peer's fault: it was gone before we took it
-  | "pause" // no descriptors or memory: go on a little later
-  | "unknown"; // never seen: tell, and go on a little later
+/** What to do about a failed accept; `closed` if the listener is. */
+export type AcceptVerdict = "closed" | AcceptErrorVerdict;
 
 /** Sorts a failed accept by its code. */
 export function classifyAcceptError(error: unknown, closed: boolean): AcceptVerdict {
@@ -53,7 +50,7 @@ export function classifyAcceptError(error: unknown, closed: boolean): AcceptVerd
 export interface AcceptPort {
   /** Resolves when there is room for one more; undefined when there is now. */
   admit(): Promise<void> | undefined;
-  acceptFailed(error: unknown, verdict: AcceptVerdict): void;
+  acceptFailed(error: unknown, verdict: AcceptErrorVerdict): void;
 }
 
 /** One listener's accepts, one at a time. */
