@@ -149,7 +149,6 @@ export class Admission<State> implements PreparationPort, SocketHost {
     const { heldBytes, queuedBytes } = this.#memory.metrics;
     return {
       open,
-      preparing,
       accepted,
       failed,
       closed,
@@ -166,6 +165,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
       handshakeMs,
       openMs,
       acceptErrors,
+      preparing,
     };
   }
 
