@@ -10,6 +10,7 @@
  */
 
 import { now, startTimer, stopTimer, type Timer } from "./clock.ts";
+import { load } from "./read_proof.ts";
 
 // How long the timer runs: what it costs is spread over everything that is read meanwhile.
 const LOOK_MS = 5;
@@ -47,16 +48,23 @@ export function isBusy(at: number): boolean {
 export function breathe(at: number, costMs: number): Promise<void> | undefined {
   if (!isBusy(at)) return undefined;
   if (costMs >= COSTLY_MS) return takeTurns(costMs);
+  load.passing = passing;
   cheap ??= Promise.withResolvers();
   return cheap.promise;
 }
 
 /** Resolves when the others have had their turn. The caller's last one took `costMs`. */
 export function takeTurns(costMs: number): Promise<void> {
+  load.passing = passing;
   return new Promise((goOn) => {
     costly.push({ costMs, goOn });
     if (timer === undefined) look(now());
   });
+}
+
+/** It goes on behind all who wait now. */
+function passing(): Promise<void> {
+  return takeTurns(0);
 }
 
 /** Nobody reads any more: whoever waits goes on, and the timer is forgotten. */
@@ -65,6 +73,7 @@ export function stopBreathing(): void {
   timer = undefined;
   for (const { goOn } of costly.splice(0)) goOn();
   letCheapGoOn();
+  load.passing = undefined;
 }
 
 /** Begins to measure until the next look. */
@@ -84,6 +93,7 @@ function looked(): void {
   const going = costly.slice(0, count);
   costly = costly.slice(count);
   if (going.length > 0) look(now());
+  if (costly.length === 0) load.passing = undefined;
   for (const { goOn } of going) goOn();
 }
 

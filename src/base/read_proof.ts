@@ -6,7 +6,7 @@
  * in 61 turns of its event loop. Of the reads that can go on then it finishes at most 128 at a time; the others come
  * behind those that have become ready by the next time, so that the same 128 may be read over and over and nobody else.
  * Therefore the proof lets turns of the event loop pass, and while many sockets move, more of them, in which nobody is
- * read twice.
+ * read twice and nobody new comes, or it would not end while they come.
  */
 
 /** What goes on in the process, as far as the library carries it. */
@@ -15,10 +15,17 @@ export const load = {
   sockets: 0,
   /** TLS handshakes that are under way. */
   handshakes: 0,
-  /** Reads and writes that were done. */
+  /** Reads, writes and accepts that were done, or have failed. */
   transfers: 0,
-  /** While a proof sees to it that everybody is read: who has been waits for this before it reads on. */
+  /**
+   * While a proof sees to it that everybody is read: who has been waits for this before it reads on, and nobody new is
+   * let in.
+   */
   gate: undefined as Promise<void> | undefined,
+  /**
+   * While some who would read wait for the others to have their turn: resolves when all who wait now have gone on.
+   */
+  passing: undefined as (() => Promise<void>) | undefined,
 };
 
 // Enough for the kernel to be asked once.
@@ -28,7 +35,8 @@ const MANY_TRANSFERS = 64;
 const TURNS_BEHIND_MANY = 128;
 // For each of them, and there are as many answers and more.
 const MOST_TIMES = 4;
-// A rest behind each proof: a flood of deadlines, each at its own time, must not keep the process busy with proofs.
+// A rest behind each proof, or as long as it took: a flood of deadlines, each at its own time, must not keep the process
+// busy with proofs, nor those who wait for their end.
 const REST_MS = 50;
 
 /** What a {@link ReadProof} needs of the runtime. */
@@ -50,6 +58,7 @@ export class ReadProof {
   #running = false;
   #rest: { stop(): void } | undefined;
   #restsUntil = 0;
+  #begunAt = 0;
   #openGate: (() => void) | undefined;
   #awake: { stop(): void } | undefined;
 
@@ -81,12 +90,17 @@ export class ReadProof {
   #begin(): void {
     this.#rest = undefined;
     this.#running = true;
+    this.#begunAt = this.#turns.now();
     this.#awake = this.#turns.keepAwake();
-    this.#turns.nextTurn(() => this.#run()); // with all who ask in this turn
+    this.#turns.nextTurn(() => { // with all who ask in this turn
+      [this.#served, this.#waiting] = [this.#waiting, this.#served];
+      // Who waits for a turn reads nothing meanwhile, whatever has come.
+      if (load.passing === undefined) this.#run();
+      else void load.passing().then(() => this.#run());
+    });
   }
 
   #run(): void {
-    [this.#served, this.#waiting] = [this.#waiting, this.#served];
     let turnsLeft = TURNS;
     let seen = load.transfers;
     // Nobody is read twice, so it ends by itself; this is for what goes on without having been read.
@@ -129,7 +143,8 @@ export class ReadProof {
   #end(): void {
     this.#running = false;
     this.#awake?.stop();
-    this.#restsUntil = this.#turns.now() + REST_MS;
+    const at = this.#turns.now();
+    this.#restsUntil = at + Math.max(REST_MS, at - this.#begunAt);
     if (this.#waiting.size > 0) this.#schedule();
   }
 }

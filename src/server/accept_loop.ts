@@ -1,7 +1,7 @@
 /** Takes connections until the listener is closed; no failure of a peer or of the system ends it sooner. */
 
 import { startTimer, stopTimer } from "../base/clock.ts";
-import type { AcceptErrorVerdict } from "../telemetry/events.ts";
+import { load } from "../base/read_proof.ts";
 import type { Listener } from "../transport/listener.ts";
 import { codeOf } from "../transport/error_codes.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -15,8 +15,12 @@ const EXHAUSTED_PAUSE_MS = 50;
  */
 const ACCEPTS_A_TURN = 64;
 
-/** What to do about a failed accept; `closed` if the listener is. */
-export type AcceptVerdict = "closed" | AcceptErrorVerdict;
+/** What to do about a failed accept. */
+export type AcceptVerdict =
+  | "closed" // the listener is closed
+  | "next" // one peer's fault: it was gone before we took it
+  | "pause" // no descriptors or memory: go on a little later
+  | "unknown"; // never seen: tell, and go on a little later
 
 /** Sorts a failed accept by its code. */
 export function classifyAcceptError(error: unknown, closed: boolean): AcceptVerdict {
@@ -50,7 +54,8 @@ export function classifyAcceptError(error: unknown, closed: boolean): AcceptVerd
 export interface AcceptPort {
   /** Resolves when there is room for one more; undefined when there is now. */
   admit(): Promise<void> | undefined;
-  acceptFailed(error: unknown, verdict: AcceptErrorVerdict): void;
+  /** Gives true if it has made room, so that the next accept need not wait. */
+  acceptFailed(error: unknown, verdict: AcceptVerdict): boolean;
 }
 
 /** One listener's accepts, one at a time. */
@@ -80,14 +85,21 @@ export class Acceptor {
         await this.#pause(0);
         continue;
       }
+      if (load.gate !== undefined) {
+        await load.gate;
+        continue;
+      }
       this.#inTurn++;
       try {
-        return await this.#listener.accept();
+        const transport = await this.#listener.accept();
+        load.transfers++;
+        return transport;
       } catch (error) {
         const verdict = classifyAcceptError(error, this.#closed);
         if (verdict === "closed") break;
-        this.#port.acceptFailed(error, verdict);
-        if (verdict !== "next") await this.#pause(EXHAUSTED_PAUSE_MS);
+        // What was closed is free in the next turn.
+        const pauseMs = this.#port.acceptFailed(error, verdict) ? 0 : EXHAUSTED_PAUSE_MS;
+        if (verdict !== "next") await this.#pause(pauseMs);
       }
     }
     return undefined;

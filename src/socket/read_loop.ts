@@ -188,6 +188,7 @@ export class ReadLoop {
       }
       this.#running = false;
     } catch (error) {
+      load.transfers++;
       if (this.#gathers) this.resume(); // what came before it
       if (this.#transport !== undefined) this.#port.readFailed(error);
       else this.#heir?.reject(error);

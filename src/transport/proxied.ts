@@ -1,5 +1,6 @@
 /** A connection that a balancer passes on: its PROXY header is read first, and says whose it is. */
 
+import { load } from "../base/read_proof.ts";
 import { systemError } from "./error_codes.ts";
 import { MAX_PROXY_HEADER_BYTES, parseProxyHeader, type ProxyHeader, truncatedHeader } from "./proxy_header.ts";
 import type { ProxyInfo } from "./proxy_info.ts";
@@ -18,10 +19,12 @@ export async function readProxyHeader(transport: Transport): Promise<Transport> 
   let filled = 0;
   for (;;) {
     const bytes = await readInto(transport, buffer.subarray(filled));
+    load.transfers++;
     if (bytes === null) throw truncatedHeader(filled);
     filled += bytes;
     const header = parseProxyHeader(buffer.subarray(0, filled));
     if (header !== "more") return new ProxiedTransport(transport, buffer.subarray(header.length, filled), header);
+    if (load.gate !== undefined) await load.gate;
     if (filled < buffer.length) continue;
     const larger = new Uint8Array(MAX_PROXY_HEADER_BYTES);
     larger.set(buffer);

@@ -122,6 +122,40 @@ unit("ReadProof goes on while many are read, none of them twice", () => {
   assertEquals(load.gate, undefined);
 });
 
+Deno.test("ReadProof waits until those who wait for their turn have gone on, and serves nobody who asks meanwhile", async () => {
+  using loop = new Loop();
+  const went = Promise.withResolvers<void>();
+  load.passing = () => went.promise;
+  const served: string[] = [];
+  loop.proof.after(() => served.push("before"));
+  loop.run();
+  loop.proof.after(() => served.push("meanwhile"));
+  assertEquals([served, loop.run()], [[], 0]);
+  load.passing = undefined;
+  went.resolve();
+  await null;
+  assertGreater(loop.run(), 61);
+  assertEquals(served, ["before"]);
+  loop.tick(loop.at + 50);
+  loop.run();
+  assertEquals(served, ["before", "meanwhile"]);
+});
+
+unit("ReadProof rests for as long as the proof before took", () => {
+  using loop = new Loop();
+  let served = 0;
+  loop.proof.after(() => {
+    served++;
+    loop.proof.after(() => served++);
+  });
+  loop.run(() => loop.at += 10);
+  loop.tick(loop.at - 10);
+  assertEquals([served, loop.run()], [1, 0]);
+  loop.tick(20);
+  loop.run();
+  assertEquals(served, 2);
+});
+
 unit("ReadProof ends in a process that never comes to rest", () => {
   using loop = new Loop(1_000);
   let served = false;

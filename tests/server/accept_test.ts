@@ -2,6 +2,10 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { once } from "node:events";
 import net from "node:net";
 import { connect, createServer, type TcpServer } from "../../mod.ts";
+import { load } from "../../src/base/read_proof.ts";
+import { Acceptor } from "../../src/server/accept_loop.ts";
+import type { Listener } from "../../src/transport/listener.ts";
+import { memoryPair } from "../../src/transport/memory.ts";
 import { runModule } from "../support/child.ts";
 
 function echoServer(): TcpServer {
@@ -89,6 +93,31 @@ Deno.test("limits.maxConnections leaves further peers in the backlog until one l
     break;
   }
   assert(seen.every((size) => size <= 2), `sizes ${seen}`);
+});
+
+Deno.test("nobody new is accepted while it is seen to that all who are there are read", async () => {
+  let accepts = 0;
+  const listener: Listener = {
+    addr: { transport: "tcp", hostname: "127.0.0.1", port: 1 },
+    accept: () => Promise.resolve(memoryPair()[++accepts % 2]!), // it is a pair
+    close: () => {},
+  };
+  const acceptor = new Acceptor(listener, { admit: () => undefined, acceptFailed: () => false });
+  const gate = Promise.withResolvers<void>();
+  const { gate: before, transfers } = load;
+  try {
+    load.gate = gate.promise;
+    const accepted = acceptor.accept();
+    await new Promise((resolve) => setTimeout(resolve));
+    assertEquals(accepts, 0);
+    load.gate = undefined;
+    gate.resolve();
+    (await accepted)?.close();
+    assertEquals([accepts, load.transfers], [1, transfers + 1]);
+  } finally {
+    load.gate = before;
+    acceptor.close();
+  }
 });
 
 Deno.test("limits.dropWhenFull closes the peer and emits drop", async () => {

@@ -95,3 +95,35 @@ Deno.test("a peer that talks while the process is busy is neither missed by a he
   socket.destroy();
   await socket.closed;
 });
+
+Deno.test("peers that wait for their turn between others, whose messages cost time, are not idle", async () => {
+  const [peers, chunks] = [20, 4];
+  // Each of them waits for all the others, which is much longer than the deadline.
+  await using app = createServer("tcp", { deadlines: { idleMs: 5 * TURN_MS } });
+  const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+  const told: string[] = [];
+  let unfinished = peers;
+  app.onConnection((socket) => {
+    let count = 0;
+    socket.setTimeout(5 * TURN_MS);
+    socket.on("timeout", () => told.push("timeout"));
+    socket.on("data", () => {
+      burn(5 * TURN_MS);
+      if (++count === chunks && --unfinished === 0) finish();
+    });
+    socket.on("close", () => {
+      told.push("close");
+      if (count < chunks && --unfinished === 0) finish();
+    });
+  });
+  app.onError(() => {}); // told by `close`
+  app.listen(0, "127.0.0.1");
+  const { port } = app.address()!; // listening
+  const clients = await Promise.all(Array.from({ length: peers }, () => Deno.connect({ port, hostname: "127.0.0.1" })));
+  // More than it reads at a time: whenever it reads there is something.
+  for (const client of clients) client.write(new Uint8Array(1_000_000)).catch(() => {/* it was cut */});
+  await finished;
+  const seen = told.slice();
+  for (const client of clients) client.close();
+  assertEquals(seen, []);
+});
