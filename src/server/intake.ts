@@ -11,7 +11,6 @@ import { Acceptor } from "./accept_loop.ts";
 import type { ResolvedServerOptions } from "./options.ts";
 import type { ProxyRule } from "./proxy_rule.ts";
 import { type ConnectionSource, Preparation, type PreparationPort, type PreparationStep } from "./preparation.ts";
-import type { Witness } from "./witness.ts";
 
 /** See the module's comment. */
 export class Intake {
@@ -43,11 +42,11 @@ export class Intake {
   }
 
   /** The connections of that listener, as they are or after what comes first. */
-  open(listener: Listener, port: PreparationPort, witness: Witness): ConnectionSource {
+  open(listener: Listener, port: PreparationPort): ConnectionSource {
     const { proxyProtocol } = this.#options;
     const steps = [
       ...(proxyProtocol === undefined ? [] : [this.#proxyHeader(proxyProtocol)]),
-      ...(this.encrypted ? [this.#handshake(witness)] : []),
+      ...(this.encrypted ? [this.#handshake] : []),
     ];
     return steps.length === 0 ? new Acceptor(listener, port) : new Preparation(listener, steps, port);
   }
@@ -62,14 +61,13 @@ export class Intake {
     };
   }
 
-  #handshake(witness: Witness): PreparationStep {
+  get #handshake(): PreparationStep {
     const { handshakeMs } = this.#options.socket;
     return {
       prepare: (transport) => this.#tls!.secure(transport), // a reload changes it, nothing takes it away
       deadline: { option: "deadlines.handshakeMs", reason: "deadline:handshake", ms: handshakeMs },
       reasonOf: () => "tls",
       event: "tlsClientError",
-      ended: (ms, transport, error) => witness.handshakeEnded(ms, transport, error),
     };
   }
 

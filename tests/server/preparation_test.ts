@@ -47,7 +47,7 @@ function prepare(steps: readonly PreparationStep[], max: number) {
   const source = new Preparation(flood, steps, {
     maxHandshakes: max,
     admit: () => undefined,
-    acceptFailed: () => {},
+    acceptFailed: () => false,
     entered: () => ++inside > 0,
     prepared: () => true,
     left: () => void inside--,
@@ -149,7 +149,7 @@ Deno.test("a connection that was accepted in the turn of the close is closed and
   const source = new Preparation(listener, [step], {
     maxHandshakes: 10,
     admit: () => undefined,
-    acceptFailed: () => {},
+    acceptFailed: () => false,
     entered: () => ++entered > 0,
     prepared: () => true,
     left: () => {},
