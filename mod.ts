@@ -21,7 +21,7 @@ export { createServer, ServerProtocol } from "./src/server/create_server.ts";
 export { hardened } from "./src/server/hardened.ts";
 export { TcpServer } from "./src/server/server.ts";
 export type { Capabilities, ServerAddress, TcpServerEvents } from "./src/server/server_types.ts";
-export type { CloseOptions, DrainReport } from "./src/server/drain.ts";
+export type { CloseOptions } from "./src/server/drain.ts";
 export type { CloseOnSignalsOptions } from "./src/server/signals.ts";
 export type { Connections } from "./src/server/connections.ts";
 export type { ListenOptions } from "./src/server/listen_arguments.ts";
@@ -30,7 +30,15 @@ export type { LimitsUpdate, ServerLimits } from "./src/server/limit_options.ts";
 export type { ProxyProtocolOptions } from "./src/server/proxy_rule.ts";
 export type { DropReason } from "./src/telemetry/drop_reason.ts";
 export { addMetrics, type ServerMetrics } from "./src/telemetry/metrics.ts";
-export type { TelemetryEvent } from "./src/telemetry/telemetry.ts";
+export type { DrainReport } from "./src/telemetry/drain_report.ts";
+export type {
+  AcceptErrorVerdict,
+  Observer,
+  TelemetryEvent,
+  TelemetryEvents,
+  TelemetryPeer,
+} from "./src/telemetry/events.ts";
+export type { TimeHistogram } from "./src/telemetry/histogram.ts";
 
 // Messages and counting.
 export { MessageProtocol, type MessageProtocolOptions } from "./src/protocol/message_protocol.ts";

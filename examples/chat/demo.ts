@@ -163,7 +163,9 @@ async function main(): Promise<void> {
 
   const { closed: reasons, ...numbers } = app.metrics();
   console.log("\nThe server's metrics:\n");
-  for (const [name, value] of Object.entries(numbers)) console.log(`  ${name}: ${value}`);
+  for (const [name, value] of Object.entries(numbers)) {
+    if (typeof value === "number") console.log(`  ${name}: ${value}`);
+  }
   for (const [reason, count] of Object.entries(reasons)) {
     if (count > 0) console.log(`  closed, reason ${reason}: ${count}`);
   }

@@ -8,6 +8,7 @@ import type { TokenBucket } from "../limits/token_bucket.ts";
 import { type Companion, Companions } from "../socket/companions.ts";
 import type { Connection } from "../socket/connection.ts";
 import type { CloseReceipt } from "../telemetry/close_receipt.ts";
+import { canWrite } from "../socket/lifecycle.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import { claimedError } from "../socket/endings.ts";
 import { TCPSocket } from "../socket/tcp_socket.ts";
@@ -84,12 +85,14 @@ export class FrameExchange<In, Out> implements Companion {
 
   send(message: In): boolean {
     const connection = this.#current();
-    if (this.#codec.encodeInto === undefined) return connection.write(this.#codec.encode(message));
+    if (this.#codec.encodeInto === undefined) return this.sendEncoded(this.#codec.encode(message));
     if (connection.state !== "open" && !connection.beginWrite()) return false;
     if (connection.queue.length >= connection.settings.maxWriteQueueBytes && !connection.beginWrite()) return false;
     this.#codec.encodeInto(message, connection.queue);
     // The user's code ran in between (a toJSON, say) and may have ended the socket.
-    return connection.receipt === undefined ? connection.endWrite() : false;
+    if (connection.receipt !== undefined) return false;
+    countSent(connection);
+    return connection.endWrite();
   }
 
   encode(message: In): Uint8Array<ArrayBuffer> {
@@ -97,7 +100,11 @@ export class FrameExchange<In, Out> implements Companion {
   }
 
   sendEncoded(frame: Uint8Array): boolean {
-    return this.#current().write(frame);
+    const connection = this.#current();
+    const taken = canWrite(connection.state);
+    const goesOn = connection.write(frame);
+    if (taken && connection.receipt === undefined) countSent(connection);
+    return goesOn;
   }
 
   /** The receiver is told from now on if the connection fails, and begins afresh when the socket connects again. */
@@ -274,6 +281,7 @@ export class FrameExchange<In, Out> implements Companion {
           return;
         }
         this.#completed = true;
+        if (connection.host?.witness !== undefined) connection.host.witness.counters.messagesReceived++;
         if (this.#heartbeat?.takes(message) === true) continue;
         this.#pace.delivered(connection.movedAt);
         if (this.requester?.takes(message) === true || this.answerer?.takes(message) === true) continue;
@@ -307,6 +315,7 @@ export class FrameExchange<In, Out> implements Companion {
           return undefined;
         }
         this.#completed = true;
+        this.#connection.host?.witness?.frameFailed(this.#socket, error);
         if (this.requester?.takesError(error) !== true) this.tell(error);
         if (++this.#bad % BAD_MESSAGES_A_TURN === 0) this.#pace.rest(this.#connection.movedAt);
         if (this.#held || this.#pace.waits || this.#over) return undefined;
@@ -349,6 +358,7 @@ export class FrameExchange<In, Out> implements Companion {
   /** The stream cannot be understood any more. */
   #fail(failure: Error): void {
     this.#failed = true;
+    this.#connection.host?.witness?.frameFailed(this.#socket, failure);
     const heard = this.#hearsErrors;
     if (heard) this.#told = failure;
     if (this.#connection.receipt === undefined) {
@@ -377,4 +387,8 @@ export class FrameExchange<In, Out> implements Companion {
     }
     if (counts) connection.workDone();
   }
+}
+
+function countSent({ host }: Connection): void {
+  if (host?.witness !== undefined) host.witness.counters.messagesSent++;
 }

@@ -2,6 +2,7 @@
 
 import { startTimer, stopTimer } from "../base/clock.ts";
 import { load } from "../base/read_proof.ts";
+import type { AcceptErrorVerdict } from "../telemetry/events.ts";
 import type { Listener } from "../transport/listener.ts";
 import { codeOf } from "../transport/error_codes.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -15,12 +16,8 @@ const EXHAUSTED_PAUSE_MS = 50;
  */
 const ACCEPTS_A_TURN = 64;
 
-/** What to do about a failed accept. */
-export type AcceptVerdict =
-  | "closed" // the listener is closed
-  | "next" // one peer's fault: it was gone before we took it
-  | "pause" // no descriptors or memory: go on a little later
-  | "unknown"; // never seen: tell, and go on a little later
+/** What to do about a failed accept; `closed` if the listener is. */
+export type AcceptVerdict = "closed" | AcceptErrorVerdict;
 
 /** Sorts a failed accept by its code. */
 export function classifyAcceptError(error: unknown, closed: boolean): AcceptVerdict {
@@ -55,7 +52,7 @@ export interface AcceptPort {
   /** Resolves when there is room for one more; undefined when there is now. */
   admit(): Promise<void> | undefined;
   /** Gives true if it has made room, so that the next accept need not wait. */
-  acceptFailed(error: unknown, verdict: AcceptVerdict): boolean;
+  acceptFailed(error: unknown, verdict: AcceptErrorVerdict): boolean;
 }
 
 /** One listener's accepts, one at a time. */

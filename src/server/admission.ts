@@ -1,15 +1,15 @@
 /** Who comes in and goes: room, refusals and failures before there is a socket, counted and told. */
 
-import { CLOSE_REASONS, type CloseReason, type CloseReceipt } from "../telemetry/close_receipt.ts";
-import { Counters, type ServerMetrics } from "../telemetry/metrics.ts";
+import type { CloseReason, CloseReceipt } from "../telemetry/close_receipt.ts";
+import type { AcceptErrorVerdict } from "../telemetry/events.ts";
+import type { ServerMetrics } from "../telemetry/metrics.ts";
 import type { ConnectionFace, SocketHost } from "../socket/connection_ports.ts";
 import type { SocketSettings } from "../socket/settings.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import { adoptTransport, type TCPSocket } from "../socket/tcp_socket.ts";
 import { systemError } from "../transport/error_codes.ts";
 import type { DropReason } from "../telemetry/drop_reason.ts";
-import { closeQuietly, endpointOf, type Transport } from "../transport/transport.ts";
-import type { AcceptVerdict } from "./accept_loop.ts";
+import { closeQuietly, type Transport } from "../transport/transport.ts";
 import type { ConnectionSet } from "./connections.ts";
 import { Gate } from "./gate.ts";
 import type { ResolvedServerLimits } from "./limit_options.ts";
@@ -17,11 +17,12 @@ import { MemoryGuard } from "./memory_guard.ts";
 import type { ConnectionSource, PreparationEvent, PreparationPort, Prepared } from "./preparation.ts";
 import type { ProxyRule } from "./proxy_rule.ts";
 import type { Reporter } from "./reporting.ts";
+import { peerOf, Witness } from "./witness.ts";
 
 /** See the module's comment. */
 export class Admission<State> implements PreparationPort, SocketHost {
   readonly #sockets: ConnectionSet<State>;
-  readonly #counters = new Counters(CLOSE_REASONS);
+  readonly witness: Witness;
   readonly #reporter: Reporter;
   #limits: ResolvedServerLimits;
   /** Who may come in, by its address. */
@@ -32,6 +33,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
   constructor(sockets: ConnectionSet<State>, reporter: Reporter, limits: ResolvedServerLimits) {
     this.#sockets = sockets;
     this.#reporter = reporter;
+    this.witness = new Witness((error) => reporter.report(error));
     this.#limits = limits;
     this.gate = new Gate(limits);
     this.#memory = new MemoryGuard(sockets);
@@ -65,8 +67,8 @@ export class Admission<State> implements PreparationPort, SocketHost {
     return dropWhenFull || shedSilent ? undefined : this.#sockets.whenRoom();
   }
 
-  acceptFailed(error: unknown, verdict: AcceptVerdict): boolean {
-    this.#counters.acceptErrors++;
+  acceptFailed(error: unknown, verdict: AcceptErrorVerdict): boolean {
+    this.witness.acceptFailed(error, verdict);
     if (verdict === "unknown") this.#reporter.report(systemError(error, { syscall: "accept" }));
     return verdict === "pause" && this.#limits.shedSilent && this.gate.shedOldest();
   }
@@ -98,8 +100,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
   }
 
   failed(error: Error, reason: CloseReason, transport: Transport, event?: PreparationEvent): void {
-    this.#counters.accepted++;
-    this.#counters.count({ reason, bytesRead: 0, bytesWritten: 0, unsentBytes: 0 });
+    this.witness.failed(error, reason, transport);
     if (event !== undefined) this.#reporter.tell(event, error, peerOf(transport));
   }
 
@@ -107,12 +108,12 @@ export class Admission<State> implements PreparationPort, SocketHost {
   adopt(transport: Transport, settings: SocketSettings, prepared: boolean): TCPSocket<State> | undefined {
     if (prepared) this.#sockets.unreserve();
     else if (this.#refuses(transport)) return undefined;
-    this.#counters.accepted++;
     const socket = adoptTransport(transport, settings, this) as TCPSocket<State>; // its state is the user's to set
     this.#sockets.add(socket);
     this.#memory.adopt(socket);
     if (prepared) this.gate.move(transport, socket, () => shed(socket));
     else this.gate.enter(socket, transport, () => shed(socket));
+    this.witness.opened(socket);
     return socket;
   }
 
@@ -125,30 +126,45 @@ export class Admission<State> implements PreparationPort, SocketHost {
   }
 
   connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void {
-    this.#counters.count(receipt);
+    const socket = face as TCPSocket<State>; // its sockets are the faces of their connections
     this.gate.leave(face);
-    this.#sockets.remove(face as TCPSocket<State>); // its sockets are the faces of their connections
+    this.#sockets.remove(socket);
+    this.witness.closed(socket, receipt);
   }
 
   /** What was counted so far. */
   metrics(): ServerMetrics {
-    const { accepted, acceptErrors, closed, dropped } = this.#counters;
-    let { bytesRead, bytesWritten } = this.#counters;
+    const { counters } = this.witness;
+    const { accepted, failed, acceptErrors, closed, dropped, messagesReceived, messagesSent } = counters;
+    const { handshakesFailed } = counters;
+    const [handshakeMs, openMs] = [counters.handshakeMs.snapshot(), counters.openMs.snapshot()];
+    let { bytesRead, bytesWritten } = counters;
+    let blocked = 0;
     for (const socket of this.#sockets) {
-      bytesRead += socket.bytesRead;
-      bytesWritten += connectionOf(socket).queue.sentBytes;
+      const { bytesRead: read, queue, needDrain } = connectionOf(socket);
+      bytesRead += read;
+      bytesWritten += queue.sentBytes;
+      if (needDrain) blocked++;
     }
     const { size: open, reserved: preparing } = this.#sockets;
     const { heldBytes, queuedBytes } = this.#memory.metrics;
     return {
       open,
       accepted,
+      failed,
       closed,
       dropped,
       bytesRead,
       bytesWritten,
       heldBytes,
       queuedBytes,
+      blocked,
+      messagesReceived,
+      messagesSent,
+      handshakes: handshakeMs.count,
+      handshakesFailed,
+      handshakeMs,
+      openMs,
       acceptErrors,
       preparing,
     };
@@ -169,7 +185,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
   }
 
   #drop(transport: Transport, reason: DropReason): void {
-    this.#counters.drop(reason);
+    this.witness.dropped(transport, reason);
     this.#reporter.tell("drop", { ...peerOf(transport), reason });
   }
 }
@@ -177,9 +193,4 @@ export class Admission<State> implements PreparationPort, SocketHost {
 function shed(socket: TCPSocket): boolean {
   connectionOf(socket).destroy(undefined, "shed");
   return true;
-}
-
-function peerOf(transport: Transport): { remoteAddress: string | undefined; remotePort: number | undefined } {
-  const { address, port } = endpointOf(transport.remoteAddr);
-  return { remoteAddress: address, remotePort: port };
 }

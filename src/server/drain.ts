@@ -6,6 +6,7 @@ import { checkKeys, checkMs } from "../base/check.ts";
 import { letGo } from "../socket/nobody.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
+import type { DrainReport } from "../telemetry/drain_report.ts";
 
 /** How long `close` waits. */
 export interface CloseOptions {
@@ -22,18 +23,6 @@ export interface CloseOptions {
    * @default {10_000}
    */
   drainMs?: number;
-}
-
-/** How the connections of a server ended that were open at `shutdown`. */
-export interface DrainReport {
-  /** Those that ended by themselves, whatever their receipts say. */
-  readonly ended: number;
-  /** Those that were destroyed, because `drainMs` was over or by `destroy()`; their receipts say `shutdown`. */
-  readonly forced: number;
-  /** Bytes written to all of them that the kernel did not take any more. */
-  readonly unsentBytes: number;
-  /** Milliseconds from the call of `close` to the end of the last one. */
-  readonly tookMs: number;
 }
 
 /** {@link CloseOptions}, checked. */
@@ -81,6 +70,7 @@ export class Drain {
 
   /** Begins. Apart from the constructor, because a `shutdown` listener may ask for the report. */
   start({ settleMs, drainMs }: ResolvedCloseOptions): void {
+    if (this.#leaving !== undefined) return; // whoever heard of it has forced it
     if (settleMs === 0 || !this.#port.listening()) this.#shutDown(drainMs);
     else this.#settling = startTimer(() => this.#shutDown(drainMs), settleMs);
   }

@@ -11,6 +11,7 @@ import { Acceptor } from "./accept_loop.ts";
 import type { ResolvedServerOptions } from "./options.ts";
 import type { ProxyRule } from "./proxy_rule.ts";
 import { type ConnectionSource, Preparation, type PreparationPort, type PreparationStep } from "./preparation.ts";
+import type { Witness } from "./witness.ts";
 
 /** See the module's comment. */
 export class Intake {
@@ -42,11 +43,11 @@ export class Intake {
   }
 
   /** The connections of that listener, as they are or after what comes first. */
-  open(listener: Listener, port: PreparationPort): ConnectionSource {
+  open(listener: Listener, port: PreparationPort, witness: Witness): ConnectionSource {
     const { proxyProtocol } = this.#options;
     const steps = [
       ...(proxyProtocol === undefined ? [] : [this.#proxyHeader(proxyProtocol)]),
-      ...(this.encrypted ? [this.#handshake] : []),
+      ...(this.encrypted ? [this.#handshake(witness)] : []),
     ];
     return steps.length === 0 ? new Acceptor(listener, port) : new Preparation(listener, steps, port);
   }
@@ -61,13 +62,14 @@ export class Intake {
     };
   }
 
-  get #handshake(): PreparationStep {
+  #handshake(witness: Witness): PreparationStep {
     const { handshakeMs } = this.#options.socket;
     return {
       prepare: (transport) => this.#tls!.secure(transport), // a reload changes it, nothing takes it away
       deadline: { option: "deadlines.handshakeMs", reason: "deadline:handshake", ms: handshakeMs },
       reasonOf: () => "tls",
       event: "tlsClientError",
+      ended: (ms, transport, error) => witness.handshakeEnded(ms, transport, error),
     };
   }
 

@@ -48,6 +48,8 @@ export interface PreparationStep {
   /** The reason of any other failure. */
   readonly reasonOf: (error: Error) => CloseReason;
   readonly event: PreparationEvent;
+  /** Told how long it took, and why it failed if it did. */
+  readonly ended?: (ms: number, transport: Transport, error?: Error) => void;
 }
 
 /** What the preparation needs of its server, besides what the accepts need. */
@@ -66,6 +68,8 @@ export interface PreparationPort extends AcceptPort {
 
 interface Entry extends Prepared {
   transport: Transport;
+  /** When its stage began. */
+  since: number;
   dueAt: number;
   /** Undefined once it is ready. */
   stage: Stage | undefined;
@@ -132,7 +136,7 @@ export class Preparation implements ConnectionSource {
     this.#closed = true;
     const left = this.#acceptor.close();
     this.#timer.clear();
-    const error = new TcpError("The server was closed before the connection was ready", { code: "ECONNABORTED" });
+    const error = closedError();
     for (const stage of this.#stages) {
       for (const entry of [...stage.entries]) this.#fail(entry, error, "shutdown");
     }
@@ -151,9 +155,10 @@ export class Preparation implements ConnectionSource {
       if (transport === undefined) break;
       if (this.#closed) { // it was accepted in the turn of the close
         closeQuietly(transport);
+        this.#port.failed(closedError(), "shutdown", transport);
         break;
       }
-      const entry: Entry = { transport, dueAt: 0, stage: undefined, shed: () => this.#shed(entry) };
+      const entry: Entry = { transport, since: 0, dueAt: 0, stage: undefined, shed: () => this.#shed(entry) };
       if (this.#port.entered(entry)) void this.#start(entry);
     }
     this.#filling = false;
@@ -165,7 +170,8 @@ export class Preparation implements ConnectionSource {
       const { step, entries } = stage;
       if (step.wants?.(entry.transport) === false) continue;
       entry.stage = stage;
-      entry.dueAt = now() + step.deadline.ms;
+      entry.since = now();
+      entry.dueAt = entry.since + step.deadline.ms;
       entries.add(entry);
       if (step.deadline.ms < Infinity) this.#timer.lookBy(entry.dueAt);
       try {
@@ -173,6 +179,7 @@ export class Preparation implements ConnectionSource {
         const ready = await step.prepare(before);
         if (!entries.delete(entry)) return closeQuietly(ready); // too late
         entry.transport = ready;
+        step.ended?.(now() - entry.since, ready);
         if (!this.#port.prepared(before, entry)) return this.#refuse(ready);
       } catch (thrown) {
         const error = asError(thrown);
@@ -205,6 +212,7 @@ export class Preparation implements ConnectionSource {
   /** Says whether it was still being prepared. */
   #fail(entry: Entry, error: Error, reason: CloseReason, event?: PreparationEvent): boolean {
     if (entry.stage?.entries.delete(entry) !== true) return false;
+    entry.stage.step.ended?.(now() - entry.since, entry.transport, error);
     this.#drop(entry.transport, error, reason, event);
     this.#stopTimerIfIdle();
     return true;
@@ -255,4 +263,9 @@ export class Preparation implements ConnectionSource {
     this.#room?.resolve();
     this.#room = undefined;
   }
+}
+
+/** What a connection fails with that was accepted and is not announced. */
+export function closedError(): TcpError {
+  return new TcpError("The server was closed before the connection was ready", { code: "ECONNABORTED" });
 }

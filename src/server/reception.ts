@@ -1,11 +1,13 @@
 /** Receives the connections of one listener: all of them for the handlers, or one at a time for an iteration. */
 
 import { connectionOf } from "../socket/socket_facts.ts";
+import { typeError } from "../base/argument_errors.ts";
+import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { SocketSettings } from "../socket/settings.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 import type { Transport } from "../transport/transport.ts";
 import { iterateConnections } from "./iterate_connections.ts";
-import type { ConnectionSource } from "./preparation.ts";
+import { closedError, type ConnectionSource } from "./preparation.ts";
 
 /** What it needs of its server. */
 export interface ReceptionPort<State> {
@@ -13,6 +15,8 @@ export interface ReceptionPort<State> {
   adopt(transport: Transport, settings: SocketSettings, prepared: boolean): TCPSocket<State> | undefined;
   /** A prepared one is gone. */
   left(transport: Transport): void;
+  /** It was accepted, and has been closed before there was a socket. */
+  failed(error: Error, reason: CloseReason, transport: Transport): void;
 }
 
 /** See the module's comment. */
@@ -48,6 +52,9 @@ export class Reception<State> {
 
   /** One connection per turn; `left` is called once nobody iterates any more, perhaps twice, and waited for. */
   iterate(left: () => void | Promise<void>): AsyncIterableIterator<TCPSocket<State>, undefined> {
+    if (this.taker === "iteration") {
+      throw typeError("ERR_INVALID_STATE", "This server is being iterated already; one consumer at a time");
+    }
     this.taker = "iteration";
     return iterateConnections(() => this.#next(), () => {
       this.taker = undefined;
@@ -72,6 +79,7 @@ export class Reception<State> {
     if (!this.#closed) return this.#port.adopt(transport, this.#settings(), prepares);
     transport.close();
     if (prepares) this.#port.left(transport);
+    this.#port.failed(closedError(), "shutdown", transport);
     return undefined;
   }
 

@@ -5,9 +5,10 @@ import { EventEmitter } from "node:events";
 import "node:process";
 import { typeError } from "../base/argument_errors.ts";
 import { checkFunction } from "../base/check.ts";
-import { asError, type SocketError, TcpError } from "../base/errors.ts";
+import { asError, type SocketError, type TcpError } from "../base/errors.ts";
 import type { ServerMetrics } from "../telemetry/metrics.ts";
-import { tell } from "../telemetry/telemetry.ts";
+import type { DrainReport } from "../telemetry/drain_report.ts";
+import type { Observer } from "../telemetry/events.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 import { canReusePort } from "../transport/listen.ts";
@@ -16,12 +17,13 @@ import type { TlsOptions } from "../tls/tls_options.ts";
 import { endpointOf } from "../transport/transport.ts";
 import { Admission } from "./admission.ts";
 import { type Connections, ConnectionSet } from "./connections.ts";
-import { type CloseOptions, Drain, type DrainPort, type DrainReport, resolveClose } from "./drain.ts";
+import { type CloseOptions, Drain, type DrainPort, resolveClose } from "./drain.ts";
 import { Intake } from "./intake.ts";
 import { type LimitsUpdate, mergeLimits } from "./limit_options.ts";
 import { type ListenOptions, mergeTarget, readListenArguments } from "./listen_arguments.ts";
 import { Reception } from "./reception.ts";
 import type { Capabilities, ServerAddress, TcpServerEvents } from "./server_types.ts";
+import { listensAlready, listensNot } from "./refusals.ts";
 import { Reporter } from "./reporting.ts";
 import { type CloseOnSignalsOptions, SignalWatch } from "./signals.ts";
 import {
@@ -44,6 +46,7 @@ import {
  * import { connect } from "@verb/tcp/tcp";
  *
  * await using app = createServer().listen(0, "127.0.0.1");
+ * app.observe((event) => console.log(event.type)); // connection.open, connection.close, ...
  * const client = await connect({ port: app.address()!.port });
  * for await (const socket of app) {
  *   socket.end("hello");
@@ -88,15 +91,14 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    */
   withOptions(options: ServerOptions): this {
     if (this.listening) {
-      throw new TcpError(
+      throw listensAlready(
         "Cannot change options while the server listens: close it first (for limits there is updateLimits, for keys and certificates reloadTls)",
-        { code: "ERR_SERVER_ALREADY_LISTEN" },
       );
     }
     const merged = mergeServerOptions(this.#given, options);
     this.#options = resolveServerOptions(merged);
     this.#given = merged;
-    if (options.tcp?.keepAliveInitialDelay) tell({ type: "option.unsupported", option: "tcp.keepAliveInitialDelay" });
+    if (options.tcp?.keepAliveInitialDelay) this.#admission.witness.unsupported("tcp.keepAliveInitialDelay");
     return this;
   }
 
@@ -143,9 +145,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   /** As the object says. */
   listen(options: ListenOptions, listener?: () => void): this;
   listen(...args: unknown[]): this {
-    if (this.listening) {
-      throw new TcpError("Cannot listen: the server listens already", { code: "ERR_SERVER_ALREADY_LISTEN" });
-    }
+    if (this.listening) throw listensAlready("Cannot listen: the server listens already");
     const { options: where, callback } = readListenArguments(args);
     const options = resolveServerOptions(mergeTarget(this.#given, where));
     const intake = new Intake(options);
@@ -160,7 +160,8 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     this.#intake = intake;
     const admission = this.#admission;
     admission.setRules(options.limits, options.proxyProtocol);
-    const source = intake.open(this.#listener, admission);
+    admission.witness.listensAt(this.#listener.addr);
+    const source = intake.open(this.#listener, admission, admission.witness);
     this.#reception = new Reception(source, admission, () => this.#options.socket);
     void this.#begin(this.#reception, this.#listener.bound, callback);
     return this;
@@ -191,9 +192,6 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     }
     const reception = this.#reception;
     if (reception === undefined) throw typeError("ERR_SERVER_NOT_RUNNING", "Cannot iterate: call listen() first");
-    if (reception.taker === "iteration") {
-      throw typeError("ERR_INVALID_STATE", "This server is being iterated already; one consumer at a time");
-    }
     // A loop that ends late is not to close the listener of a later one.
     return reception.iterate(() => this.#reception === reception ? this.#stopListening() : undefined);
   }
@@ -206,6 +204,15 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   /** What was counted so far. */
   metrics(): ServerMetrics {
     return this.#admission.metrics();
+  }
+
+  /**
+   * Calls `observer` with everything that happens: connections that come and go, handshakes, full queues, bad frames. Call
+   * what it gives to end that. An observer that throws or rejects is told to `onError` and called no more.
+   */
+  observe(observer: Observer): () => void {
+    checkFunction("observer", observer);
+    return this.#admission.witness.telemetry.observe(observer);
   }
 
   /**
@@ -268,10 +275,9 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   close(options: CloseOptions = {}): Promise<DrainReport> {
     const resolved = resolveClose(options);
     if (this.#closing === undefined) {
-      this.#closing = new Drain(this.#drainPort);
-      this.#closing.start(resolved);
+      this.#beginDrain().start(resolved);
     }
-    return this.#closing.report;
+    return this.#closing!.report; // as it has begun
   }
 
   /** The same as `close()`. */
@@ -310,7 +316,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    */
   reloadTls(options: Partial<TlsOptions>): this {
     if (!this.listening || this.#intake?.encrypted !== true || this.#given.tls === undefined) {
-      throw new TcpError("Cannot reload: the server does not listen with TLS", { code: "ERR_SERVER_NOT_RUNNING" });
+      throw listensNot("Cannot reload: the server does not listen with TLS");
     }
     const tls = mergeTlsOptions(this.#given.tls, options);
     this.#intake.reloadTls(tls);
@@ -333,11 +339,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    * ```
    */
   updateLimits(limits: LimitsUpdate): this {
-    if (!this.listening) {
-      throw new TcpError("Cannot update limits: the server does not listen (withOptions sets them)", {
-        code: "ERR_SERVER_NOT_RUNNING",
-      });
-    }
+    if (!this.listening) throw listensNot("Cannot update limits: the server does not listen (withOptions sets them)");
     const given = { ...this.#given, limits: mergeLimits(this.#given.limits, limits) };
     const { limits: resolved, socket } = resolveServerOptions(given);
     this.#given = given;
@@ -348,13 +350,20 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   /** Stops accepting and destroys every connection now. */
   destroy(): this {
-    (this.#closing ??= new Drain(this.#drainPort)).force();
+    (this.#closing ?? this.#beginDrain()).force();
     return this;
+  }
+
+  #beginDrain(): Drain {
+    const drain = this.#closing = new Drain(this.#drainPort);
+    this.#admission.witness.drainBegun(this.#sockets.size);
+    return drain;
   }
 
   #drained(report: DrainReport): void {
     this.#signals?.stop(report);
     this.#signals = undefined;
+    this.#admission.witness.drained(report);
     this.#reporter.tell("close");
   }
 

@@ -2,7 +2,8 @@
 
 import { typeError } from "../base/argument_errors.ts";
 import { invalid, show } from "../base/check.ts";
-import { CLOSE_KEYS, type CloseOptions, type DrainReport, resolveClose } from "./drain.ts";
+import { CLOSE_KEYS, type CloseOptions, resolveClose } from "./drain.ts";
+import type { DrainReport } from "../telemetry/drain_report.ts";
 
 /** What `closeOnSignals` takes. */
 export interface CloseOnSignalsOptions extends CloseOptions {

@@ -175,8 +175,10 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     this.account?.touch();
     if (!this.inTurn) this.queue.schedule();
     if (this.queue.length < this.settings.highWaterMarkBytes) return true;
-    if (!this.needDrain) this.#drainContext = AsyncLocalStorage.snapshot();
+    if (this.needDrain) return false;
+    this.#drainContext = AsyncLocalStorage.snapshot();
     this.needDrain = true;
+    this.host?.witness?.queueHigh(this.face, this.queue.length);
     return false;
   }
 
@@ -201,6 +203,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     if (this.queue.length > 0) return; // corked
     if (this.needDrain) {
       this.needDrain = false;
+      this.host?.witness?.queueLow(this.face);
       if (!this.settings.readWhileBlocked) this.wantMore();
       const inContext = this.#drainContext;
       this.#drainContext = undefined;

@@ -2,6 +2,8 @@
 
 import type { Buffer } from "node:buffer";
 import type { CloseReceipt } from "../telemetry/close_receipt.ts";
+import type { Counters } from "../telemetry/metrics.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { Taken } from "./read_loop.ts";
 
 /** The face that users hold, as the connection sees it. */
@@ -30,8 +32,23 @@ export interface ByteHolder {
   readonly bufferedBytes: number;
 }
 
+/** Whoever counts what happens on a socket, and tells observers. */
+export interface SocketWitness {
+  readonly counters: Pick<Counters, "messagesReceived" | "messagesSent">;
+  /** A handshake that began on the open connection is over; without an error, the transport is secured now. */
+  handshakeEnded(ms: number, transport: Transport, error: unknown): void;
+  /** The write queue has reached its high-water mark. */
+  queueHigh(face: ConnectionFace, queuedBytes: number): void;
+  /** It is empty again. */
+  queueLow(face: ConnectionFace): void;
+  /** A frame was bad. */
+  frameFailed(face: ConnectionFace, error: Error): void;
+}
+
 /** The server that a socket belongs to. */
 export interface SocketHost {
+  /** Whoever counts what happens, and tells observers. */
+  readonly witness?: SocketWitness | undefined;
   /** A handler or listener threw or rejected. */
   handlerFailed(error: Error, face: ConnectionFace): void;
   /** The connection failed and nobody on the socket was told. */

@@ -9,7 +9,7 @@ import { checkFunction, checkKeys, checkMs, invalid } from "../base/check.ts";
 import { checkClientTlsOptions, type ClientTlsOptions } from "../tls/tls_options.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CloseReceipt } from "../telemetry/close_receipt.ts";
-import { tell } from "../telemetry/telemetry.ts";
+import { tellUnsupported } from "../telemetry/telemetry.ts";
 import { ownCallback } from "./announce_end.ts";
 import { type ConnectOptions, readConnectArguments } from "./connect_target.ts";
 import type { SocketHost } from "./connection_ports.ts";
@@ -87,7 +87,7 @@ export class TCPSocket<State = unknown> extends SocketFacts {
     if (tls !== undefined && typeof tls !== "boolean") checkClientTlsOptions(tls);
     super(settings, given?.host);
     this.#tls = tls;
-    if (options?.tcp?.keepAliveInitialDelay) tell({ type: "option.unsupported", option: "tcp.keepAliveInitialDelay" });
+    if (options?.tcp?.keepAliveInitialDelay) tellUnsupported("tcp.keepAliveInitialDelay");
     if (settings.timeoutMs > 0) armIdleTimer(connectionOf(this), settings.timeoutMs, true);
   }
 

@@ -1,6 +1,7 @@
 /** `upgradeTls`: a socket goes on with TLS, after a STARTTLS of some protocol. */
 
 import { checkKeys, invalid } from "../base/check.ts";
+import { now } from "../base/clock.ts";
 import { startDeadline } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import { ResumedTransport } from "../transport/resumed.ts";
@@ -123,13 +124,18 @@ async function goOn(connection: Connection, below: Transport, secure: Secure): P
     reject(error ?? new TcpError("The socket was closed before it was secured", { code: "ERR_STREAM_DESTROYED" }));
   };
   const { handshakeMs } = connection.settings;
+  const witness = connection.host?.witness;
+  let startedAt: number | undefined; // until the handshake is over
   const timer = handshakeMs === Infinity ? undefined : startDeadline(() => {
     connection.destroy(handshakeTimeout(handshakeMs), "deadline:handshake");
   }, handshakeMs);
   try {
     // The reply to the command goes out in the clear; what is written from now on waits.
     await Promise.race([ended, new Promise<void>((resolve) => connection.queue.park(resolve))]);
+    startedAt = now();
     const secured = await Promise.race([ended, secure(below)]);
+    witness?.handshakeEnded(now() - startedAt, secured, undefined);
+    startedAt = undefined;
     if (connection.receipt !== undefined) { // too late
       closeQuietly(secured);
       return await ended;
@@ -137,6 +143,7 @@ async function goOn(connection: Connection, below: Transport, secure: Secure): P
     connection.connectFailed = connectFailed;
     resume(connection, secured);
   } catch (error) {
+    if (startedAt !== undefined) witness?.handshakeEnded(now() - startedAt, below, error);
     // Destroyed by now, or by this; its end is what rejects.
     connection.destroy(error instanceof Error ? error : undefined, "tls");
     await ended;

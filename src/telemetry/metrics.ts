@@ -2,15 +2,18 @@
 
 import { DROP_REASONS, type DropReason } from "./drop_reason.ts";
 import type { CloseReason, CloseReceipt } from "./close_receipt.ts";
+import { CONNECTION_BOUNDS_MS, HANDSHAKE_BOUNDS_MS, Histogram, type TimeHistogram } from "./histogram.ts";
 
-/** What `app.metrics()` gives; later versions only add fields. */
+/** What `app.metrics()` gives: a plain object that can be cloned between threads. Later versions only add fields. */
 export interface ServerMetrics {
   /** Connections open now. */
   readonly open: number;
   /** Connections that are not announced yet: their PROXY header or TLS handshake is under way. They count among none of the others. */
   readonly preparing: number;
-  /** Connections accepted so far. */
+  /** Connections accepted so far: those that were announced, and those that failed before. */
   readonly accepted: number;
+  /** Connections that failed before they were announced: their PROXY header or TLS handshake did, or the server was closed. */
+  readonly failed: number;
   /** Connections closed so far, by reason. */
   readonly closed: Readonly<Record<CloseReason, number>>;
   /** Connections closed as soon as they came, by reason; they count among no others. */
@@ -26,6 +29,23 @@ export interface ServerMetrics {
   readonly heldBytes: number;
   /** The part of it that waits to be sent. */
   readonly queuedBytes: number;
+  /** Open sockets whose write queue has reached its high-water mark and was not empty since. */
+  readonly blocked: number;
+  /**
+   * Messages that came by `framed` and `MessageProtocol`, requests, answers and heartbeats included; bad ones do not count.
+   * `frames` and streams are not counted, because they do not know whose bytes they have.
+   */
+  readonly messagesReceived: number;
+  /** Messages that were queued by them. What is sent to many counts for each. */
+  readonly messagesSent: number;
+  /** TLS handshakes that were completed, those of `upgradeTls` too. */
+  readonly handshakes: number;
+  /** TLS handshakes that failed, took too long or were given up. */
+  readonly handshakesFailed: number;
+  /** How long the completed handshakes took, from the accept on. */
+  readonly handshakeMs: TimeHistogram;
+  /** How long the connections that are closed were open; without those that failed. */
+  readonly openMs: TimeHistogram;
   /** Accepts that failed: a peer was gone before we could take it, or descriptors ran out. */
   readonly acceptErrors: number;
 }
@@ -33,6 +53,12 @@ export interface ServerMetrics {
 /** Adds up what closed connections leave behind. */
 export class Counters {
   accepted = 0;
+  failed = 0;
+  messagesReceived = 0;
+  messagesSent = 0;
+  handshakesFailed = 0;
+  readonly handshakeMs: Histogram = new Histogram(HANDSHAKE_BOUNDS_MS);
+  readonly openMs: Histogram = new Histogram(CONNECTION_BOUNDS_MS);
   acceptErrors = 0;
   bytesRead = 0;
   bytesWritten = 0;

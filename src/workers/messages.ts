@@ -1,6 +1,7 @@
 /** What the main thread and its workers say to each other. */
 
-import type { CloseOptions, DrainReport } from "../server/drain.ts";
+import type { CloseOptions } from "../server/drain.ts";
+import type { DrainReport } from "../telemetry/drain_report.ts";
 import type { LimitsUpdate } from "../server/limit_options.ts";
 import type { ServerAddress } from "../server/server_types.ts";
 import type { ServerMetrics } from "../telemetry/metrics.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { once } from "node:events";
-import { connect, createServer, ServerProtocol, TcpError, TCPSocket } from "../../mod.ts";
+import { connect, createServer, ServerProtocol, TcpError, TCPSocket, type TelemetryEvent } from "../../mod.ts";
 import { runModule } from "../support/child.ts";
 
 Deno.test("createServer() takes ServerProtocol.TCP or nothing at all", () => {
@@ -212,12 +212,15 @@ Deno.test("an IPv4 peer of a server on :: is told as IPv4", async () => {
 Deno.test("keepAliveInitialDelay is accepted, and said to have no effect", async () => {
   const { channel } = await import("node:diagnostics_channel");
   const told: unknown[] = [];
-  const hear = (message: unknown) => told.push(message);
+  const hear = (message: unknown) => {
+    const { type, option } = message as Extract<TelemetryEvent, { type: "option.unsupported" }>;
+    told.push([type, option]);
+  };
   channel("verb:tcp").subscribe(hear);
   const app = createServer().withOptions({ tcp: { keepAliveInitialDelay: 300_000 } });
   new TCPSocket({ tcp: { keepAliveInitialDelay: 1 } });
   channel("verb:tcp").unsubscribe(hear);
   assertEquals(app.capabilities.keepAliveInitialDelay, false);
-  const event = { type: "option.unsupported", option: "tcp.keepAliveInitialDelay" };
+  const event = ["option.unsupported", "tcp.keepAliveInitialDelay"];
   assertEquals(told, [event, event], "by the server and by the client");
 });

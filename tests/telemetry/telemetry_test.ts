@@ -1,12 +1,16 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { createServer } from "../../mod.ts";
-import { tell } from "../../src/telemetry/telemetry.ts";
+import { createServer, type TelemetryEvent } from "../../mod.ts";
+import { Telemetry, tellUnsupported } from "../../src/telemetry/telemetry.ts";
 
 /** What is published on the channel while `run` runs. */
 function listen(run: () => void): unknown[] {
   const heard: unknown[] = [];
-  const listener = (message: unknown) => void heard.push(message);
+  const listener = (message: unknown) => {
+    const { type, option, at } = message as Extract<TelemetryEvent, { type: "option.unsupported" }>;
+    assert(at > 0);
+    heard.push([type, option]);
+  };
   subscribe("verb:tcp", listener);
   try {
     run();
@@ -20,23 +24,32 @@ function unit(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
 }
 
-unit('tell() publishes on the channel "verb:tcp"', () => {
-  const event = { type: "option.unsupported", option: "x" } as const;
-  assertEquals(listen(() => tell(event)), [event]);
+unit('tellUnsupported() publishes on the channel "verb:tcp"', () => {
+  assertEquals(listen(() => tellUnsupported("x")), [["option.unsupported", "x"]]);
 });
 
-unit("tell() harms nobody where nobody listens", () => tell({ type: "option.unsupported", option: "x" }));
+unit("tellUnsupported() harms nobody where nobody listens", () => tellUnsupported("x"));
+
+unit("Telemetry is wanted while somebody observes or listens to the channel", () => {
+  const telemetry = new Telemetry(() => {});
+  assert(!telemetry.wanted);
+  const stop = telemetry.observe(() => {});
+  assert(telemetry.wanted);
+  stop();
+  assert(!telemetry.wanted);
+  listen(() => assert(telemetry.wanted));
+});
 
 unit("withOptions() tells once of tcp.keepAliveInitialDelay, which Deno cannot set", () => {
   const app = createServer();
   const heard = listen(() => app.withOptions({ tcp: { keepAliveInitialDelay: 5_000 } }));
-  assertEquals(heard, [{ type: "option.unsupported", option: "tcp.keepAliveInitialDelay" }]);
+  assertEquals(heard, [["option.unsupported", "tcp.keepAliveInitialDelay"]]);
   assertEquals(app.capabilities.keepAliveInitialDelay, false);
 });
 
 unit("createServer() tells of it, too", () => {
   const heard = listen(() => void createServer("tcp", { tcp: { keepAliveInitialDelay: 5_000 } }));
-  assertEquals(heard, [{ type: "option.unsupported", option: "tcp.keepAliveInitialDelay" }]);
+  assertEquals(heard, [["option.unsupported", "tcp.keepAliveInitialDelay"]]);
 });
 
 unit("withOptions() has nothing to tell of options that work, nor of a delay of 0", () => {

@@ -1,0 +1,18 @@
+import { assertEquals } from "@std/assert";
+import { readTlsDocuments, runExamples } from "../support/tls_documents.ts";
+
+Deno.test("the openssl lines of README and the guide to TLS make what their examples read", async () => {
+  const { commands, examples } = await readTlsDocuments();
+  assertEquals(commands.length, 3);
+  const directory = await Deno.makeTempDir();
+  try {
+    for (const lines of commands) {
+      const { code, stderr } = await new Deno.Command("sh", { args: ["-ec", lines], cwd: directory, stdin: "null" })
+        .output();
+      assertEquals(code, 0, new TextDecoder().decode(stderr));
+    }
+    assertEquals(await runExamples(directory, examples), `${examples.length} passed | 0 failed`);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
