@@ -13,6 +13,11 @@ import type { ProxyRule } from "./proxy_rule.ts";
 import { type ConnectionSource, Preparation, type PreparationPort, type PreparationStep } from "./preparation.ts";
 import type { Witness } from "./witness.ts";
 
+/** Whom it tells. */
+export interface IntakePort extends PreparationPort {
+  readonly witness: Witness;
+}
+
 /** See the module's comment. */
 export class Intake {
   readonly #options: ResolvedServerOptions;
@@ -43,7 +48,9 @@ export class Intake {
   }
 
   /** The connections of that listener, as they are or after what comes first. */
-  open(listener: Listener, port: PreparationPort, witness: Witness): ConnectionSource {
+  open(listener: Listener, port: IntakePort): ConnectionSource {
+    const { witness } = port;
+    witness.listensAt(listener.addr);
     const { proxyProtocol } = this.#options;
     const steps = [
       ...(proxyProtocol === undefined ? [] : [this.#proxyHeader(proxyProtocol)]),

@@ -26,6 +26,7 @@ import type { Capabilities, ServerAddress, TcpServerEvents } from "./server_type
 import { listensAlready, listensNot } from "./refusals.ts";
 import { Reporter } from "./reporting.ts";
 import { type CloseOnSignalsOptions, SignalWatch } from "./signals.ts";
+import type { Witness } from "./witness.ts";
 import {
   mergeServerOptions,
   mergeTlsOptions,
@@ -33,6 +34,9 @@ import {
   resolveServerOptions,
   type ServerOptions,
 } from "./options.ts";
+
+/** For the layers above: whoever tells the server's observers. */
+export let witnessOf: (server: TcpServer) => Witness;
 
 /**
  * A TCP server. Made by `createServer`; set up with `withOptions` and `onConnection`, started with `listen`.
@@ -160,9 +164,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     this.#intake = intake;
     const admission = this.#admission;
     admission.setRules(options.limits, options.proxyProtocol);
-    admission.witness.listensAt(this.#listener.addr);
-    const source = intake.open(this.#listener, admission, admission.witness);
-    this.#reception = new Reception(source, admission, () => this.#options.socket);
+    this.#reception = new Reception(intake.open(this.#listener, admission), admission, () => this.#options.socket);
     void this.#begin(this.#reception, this.#listener.bound, callback);
     return this;
   }
@@ -220,8 +222,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    */
   address<T extends ServerAddress | string = ServerAddress>(): T | null {
     const addr = this.#listener?.addr;
-    if (addr === undefined) return null;
-    return ("path" in addr ? addr.path : endpointOf(addr)) as T;
+    return (addr === undefined ? null : "path" in addr ? addr.path : endpointOf(addr)) as T | null;
   }
 
   /** Whether the server takes connections. */
@@ -385,6 +386,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   }
 
   static {
+    witnessOf = (server) => server.#admission.witness;
     // Where the rejection of an async handler arrives.
     Object.defineProperty(TcpServer.prototype, EventEmitter.captureRejectionSymbol, {
       value(this: TcpServer, thrown: unknown, event: string, socket?: TCPSocket) {

@@ -2,14 +2,15 @@
 
 import { type DeadlineTimer, startDeadline } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
-import { systemError } from "../transport/error_codes.ts";
+import { codeOf, systemError } from "../transport/error_codes.ts";
 import { sendFirst } from "../transport/send_first.ts";
 import type { ClientTls } from "../tls/tls_choice.ts";
 import { closeQuietly, type Transport } from "../transport/transport.ts";
 import type { CloseReason } from "../telemetry/close_receipt.ts";
+import { DialWatch } from "../telemetry/dials.ts";
 import type { ConnectRequest } from "./connect_target.ts";
 import type { Connection } from "./connection.ts";
-import { handshakeTimeout } from "./endings.ts";
+import { destroyedError, handshakeTimeout } from "./endings.ts";
 
 /** Throws if the socket may not connect now: it does so once it has no connection, or none any more. */
 export function checkCanConnect({ host, receipt, state, stopDialing }: Connection): void {
@@ -39,6 +40,10 @@ export function startDialing(connection: Connection, request: ConnectRequest, on
   const attempt = new AbortController();
   let timer: DeadlineTimer | undefined;
   let handshakeTimer: DeadlineTimer | undefined;
+  const whom = "path" in target
+    ? { address: target.path, port: undefined }
+    : { address: target.host, port: target.port };
+  let watch = DialWatch.begin("dial.end", whom);
 
   const fail = (error: Error, reason: CloseReason) => connection.destroy(error, reason);
   const onAbort = () => fail(signal!.reason, "destroyed"); // registered only if there is a signal
@@ -51,6 +56,7 @@ export function startDialing(connection: Connection, request: ConnectRequest, on
   connection.stopDialing = () => {
     settle();
     attempt.abort();
+    watch?.end(codeOf(connection.receipt?.error ?? destroyedError("connect")));
     if (onConnect !== undefined && connection.transport === undefined) connection.face.off("connect", onConnect);
   };
   connection.dial();
@@ -75,6 +81,7 @@ export function startDialing(connection: Connection, request: ConnectRequest, on
     : dialled.then((transport) => sendFirst(transport, proxyHeader, attempt.signal));
   ready.then((transport) => {
     if (connection.receipt !== undefined) return transport.close(); // too late
+    watch?.end(undefined);
     if (tls !== undefined) return void secure(transport, tls);
     settle();
     connection.open(transport);
@@ -89,6 +96,7 @@ export function startDialing(connection: Connection, request: ConnectRequest, on
     connection.emit("connect");
     connection.emit("ready");
     if (connection.receipt !== undefined) return;
+    watch = DialWatch.begin("handshake.end", whom);
     const { handshakeMs } = connection.settings;
     if (handshakeMs < Infinity) {
       handshakeTimer = startDeadline(
@@ -99,6 +107,7 @@ export function startDialing(connection: Connection, request: ConnectRequest, on
     try {
       const secured = await engine.secure(transport, "path" in target ? "localhost" : target.host, attempt.signal);
       if (connection.receipt !== undefined) return closeQuietly(secured); // too late
+      watch?.end(undefined, secured.security?.getProtocol());
       settle();
       connection.open(secured);
       connection.emit("secureConnect");

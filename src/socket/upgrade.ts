@@ -4,6 +4,8 @@ import { checkKeys, invalid } from "../base/check.ts";
 import { now } from "../base/clock.ts";
 import { startDeadline } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
+import { DialWatch } from "../telemetry/dials.ts";
+import { codeOf } from "../transport/error_codes.ts";
 import { ResumedTransport } from "../transport/resumed.ts";
 import { upgradeClientTls, upgradeServerTls } from "../tls/tls_choice.ts";
 import { checkCertificate, type ClientTlsOptions, type TlsOptions } from "../tls/tls_options.ts";
@@ -65,7 +67,7 @@ async function upgrade(
     refuse(connection, asError(error));
     throw error;
   }
-  await goOn(connection, below, secure);
+  await goOn(connection, below, secure, host);
 }
 
 /** Whoever believes that the socket is secured must not say anything in the clear. */
@@ -117,7 +119,7 @@ function takeOver(connection: Connection, state: UpgradeState): Transport {
   return below;
 }
 
-async function goOn(connection: Connection, below: Transport, secure: Secure): Promise<void> {
+async function goOn(connection: Connection, below: Transport, secure: Secure, host: string): Promise<void> {
   const { promise: ended, reject } = Promise.withResolvers<never>();
   const { connectFailed } = connection; // whoever waits for the rest of the connection's life
   connection.connectFailed = (error) => {
@@ -125,6 +127,8 @@ async function goOn(connection: Connection, below: Transport, secure: Secure): P
   };
   const { handshakeMs } = connection.settings;
   const witness = connection.host?.witness;
+  const { port } = connection.remote();
+  let watch: DialWatch | undefined;
   let startedAt: number | undefined; // until the handshake is over
   const timer = handshakeMs === Infinity ? undefined : startDeadline(() => {
     connection.destroy(handshakeTimeout(handshakeMs), "deadline:handshake");
@@ -133,8 +137,10 @@ async function goOn(connection: Connection, below: Transport, secure: Secure): P
     // The reply to the command goes out in the clear; what is written from now on waits.
     await Promise.race([ended, new Promise<void>((resolve) => connection.queue.park(resolve))]);
     startedAt = now();
+    if (connection.host === undefined) watch = DialWatch.begin("handshake.end", { address: host, port });
     const secured = await Promise.race([ended, secure(below)]);
     witness?.handshakeEnded(now() - startedAt, secured, undefined);
+    watch?.end(undefined, secured.security?.getProtocol());
     startedAt = undefined;
     if (connection.receipt !== undefined) { // too late
       closeQuietly(secured);
@@ -144,6 +150,7 @@ async function goOn(connection: Connection, below: Transport, secure: Secure): P
     resume(connection, secured);
   } catch (error) {
     if (startedAt !== undefined) witness?.handshakeEnded(now() - startedAt, below, error);
+    watch?.end(codeOf(error));
     // Destroyed by now, or by this; its end is what rejects.
     connection.destroy(error instanceof Error ? error : undefined, "tls");
     await ended;

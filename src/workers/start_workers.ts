@@ -97,6 +97,11 @@ export class Workers extends EventEmitter<WorkersEvents> {
     return this.#serving.size;
   }
 
+  /** Whether new connections are wanted: a worker listens, and `close` was not called. For readiness probes. */
+  get listening(): boolean {
+    return this.size > 0 && this.#closing === undefined;
+  }
+
   /** Where they listen, null until the first one does. */
   address(): ServerAddress | null {
     return this.#address ?? null;

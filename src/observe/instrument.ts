@@ -1,0 +1,77 @@
+/** Servers and dials in OpenTelemetry. */
+
+import { checkKeys } from "../base/check.ts";
+import { type TcpServer, witnessOf } from "../server/server.ts";
+import { tellUnsupported } from "../telemetry/telemetry.ts";
+import { defaultProviders } from "./default_providers.ts";
+import type { OtelMeterProvider, OtelTracerProvider } from "./otel_types.ts";
+import { measure } from "./server_meter.ts";
+import { traceDials, traceHandshakes } from "./tracing.ts";
+
+/** What {@link instrument} takes. */
+export interface InstrumentOptions {
+  /**
+   * Where meters come from.
+   *
+   * @default {Deno.telemetry.meterProvider}
+   */
+  meterProvider?: OtelMeterProvider;
+  /**
+   * Where tracers come from.
+   *
+   * @default {Deno.telemetry.tracerProvider}
+   */
+  tracerProvider?: OtelTracerProvider;
+}
+
+/**
+ * Tells OpenTelemetry of a server until the function it gives is called. Without options it is the runtime's own: run Deno
+ * with `OTEL_DENO=true`. Where that is off nothing is done, and `option.unsupported` is told to the server's observers.
+ *
+ * Metrics follow the semantic conventions, on the model of `kestrel.*`: `verb.tcp.active_connections`,
+ * `verb.tcp.connection.duration` and `verb.tcp.tls_handshake.duration` in seconds, `verb.tcp.rejected_connections`,
+ * `verb.tcp.io` in bytes, and the other numbers of `app.metrics()`. Their attributes are the server's address and port and
+ * what kind of connection it was; no peer's address.
+ *
+ * Spans are made for handshakes, and for the dials of clients with their handshakes, below the span that was active where
+ * `connect` was called. With `undefined` instead of a server only dials are traced. There is no span for a connection:
+ * it may last for weeks.
+ *
+ * @throws {TypeError} For options that make no sense.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "@verb/tcp";
+ * import { instrument } from "@verb/tcp/observe";
+ *
+ * await using app = createServer().listen(0, "127.0.0.1");
+ * const stop = instrument(app);
+ * stop();
+ * ```
+ */
+export function instrument(
+  // deno-lint-ignore no-explicit-any -- whatever the user keeps on its sockets
+  app: TcpServer<any> | undefined,
+  options: InstrumentOptions = {},
+): () => void {
+  checkKeys("options", options, ["meterProvider", "tracerProvider"]);
+  const {
+    meterProvider = defaultProviders().meterProvider,
+    tracerProvider = defaultProviders().tracerProvider,
+  } = options;
+  const unsupported = (option: string) => {
+    if (app === undefined) tellUnsupported(option);
+    else witnessOf(app).unsupported(option);
+  };
+  const stops: (() => void)[] = [];
+  if (app !== undefined) {
+    if (meterProvider === undefined) unsupported("meterProvider");
+    else stops.push(measure(app, meterProvider));
+  }
+  if (tracerProvider === undefined) unsupported("tracerProvider");
+  else {
+    if (app !== undefined) stops.push(traceHandshakes(app, tracerProvider));
+    stops.push(traceDials(tracerProvider));
+  }
+  return () => stops.splice(0).forEach((stop) => stop());
+}

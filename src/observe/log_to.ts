@@ -1,0 +1,105 @@
+/** Events as lines of JSON. */
+
+import { checkFunction, checkKeys, invalid } from "../base/check.ts";
+import { codeOf } from "../transport/error_codes.ts";
+import type { TelemetryEvent } from "../telemetry/events.ts";
+import type { ObservedServer } from "./observed_server.ts";
+
+/** How grave an event is. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+// From the least to the most.
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** What {@link logTo} takes. */
+export interface LogOptions {
+  /**
+   * Called with each line, which has no newline. What it throws or rejects with ends the log and is told to `onError`.
+   *
+   * @default {console.log}
+   */
+  write?: (line: string) => unknown;
+  /**
+   * The least grave events that are logged: `debug` for everything, `info` without handshakes that went well and queues that
+   * fill up and empty, `warn` for what peers and the system do wrong, `error` for accepts that fail in ways never seen.
+   *
+   * @default {"info"}
+   */
+  level?: LogLevel;
+}
+
+/**
+ * Writes a line of JSON for every event of a server, until the function it gives is called: `time` (ISO 8601), `level`,
+ * `event`, `server`, and what belongs to the event. Whatever is not printable ASCII is escaped, so that no peer can forge a
+ * line or speak to a terminal. There is no payload in a line; there are addresses.
+ *
+ * @throws {TypeError} For options that make no sense.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createServer } from "@verb/tcp";
+ * import { logTo } from "@verb/tcp/observe";
+ *
+ * const lines: string[] = [];
+ * const app = createServer().listen(0, "127.0.0.1");
+ * logTo(app, { write: (line) => lines.push(line), level: "info" });
+ * await app.close();
+ * assertEquals(lines.map((line) => JSON.parse(line).event), ["drain.start", "drain.end"]);
+ * ```
+ */
+export function logTo(app: ObservedServer, options: LogOptions = {}): () => void {
+  checkKeys("options", options, ["write", "level"]);
+  // deno-lint-ignore no-console -- it is asked for
+  const { write = console.log, level = "info" } = options;
+  checkFunction("write", write);
+  const least = LEVELS.indexOf(level);
+  if (least < 0) throw invalid("level", `one of ${LEVELS.join(", ")}`, level);
+  return app.observe((event) => {
+    const gravity = gravityOf(event);
+    if (LEVELS.indexOf(gravity) >= least) return write(lineOf(event, gravity));
+  });
+}
+
+function gravityOf(event: TelemetryEvent): LogLevel {
+  switch (event.type) {
+    case "queue.high":
+    case "queue.low":
+      return "debug";
+    case "handshake.end":
+      return event.code === undefined ? "debug" : "warn";
+    case "connection.close":
+      return event.receipt.error === undefined ? "info" : "warn";
+    case "connection.fail":
+    case "connection.drop":
+    case "frame.error":
+    case "option.unsupported":
+      return "warn";
+    case "accept.error":
+      return event.verdict === "unknown" ? "error" : "warn";
+    default:
+      return "info";
+  }
+}
+
+function lineOf(event: TelemetryEvent, level: LogLevel): string {
+  const { type, at, server } = event;
+  return printable(JSON.stringify({ time: new Date(at).toISOString(), level, event: type, server, ...factsOf(event) }));
+}
+
+/** What belongs to the event, flat; an error by its code alone, because a message may hold what a peer has said. */
+function factsOf(event: TelemetryEvent): object {
+  if (event.type === "connection.close") {
+    const { type: _type, at: _at, receipt, ...facts } = event;
+    const { error, ...numbers } = receipt;
+    return { ...facts, ...numbers, code: error === undefined ? undefined : codeOf(error) };
+  }
+  if (event.type === "drain.end") return event.report;
+  const { type: _type, at: _at, ...facts } = event;
+  return facts;
+}
+
+/** JSON that stays the same value and has only printable ASCII. */
+function printable(json: string): string {
+  return json.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
