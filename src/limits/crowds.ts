@@ -81,6 +81,11 @@ export class Crowds<Member> {
     if (crowd.size === 0) this.#crowds.delete(crowd.key);
   }
 
+  /** How many members the address has that has most of them. */
+  get largest(): number {
+    return this.#largest;
+  }
+
   /** The oldest member of the address that has most of them; of several such, of the one that has had as many for longest. */
   get oldestOfLargest(): Member | undefined {
     return this.#bySize[this.#largest]?.first?.standings.first?.member;

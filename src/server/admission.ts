@@ -70,7 +70,8 @@ export class Admission<State> implements PreparationPort, SocketHost {
   acceptFailed(error: unknown, verdict: AcceptErrorVerdict): boolean {
     this.witness.acceptFailed(error, verdict);
     if (verdict === "unknown") this.#reporter.report(systemError(error, { syscall: "accept" }));
-    return verdict === "pause" && this.#limits.shedSilent && this.gate.shedOldest();
+    // One that is alone may have sent something that is not read yet; newcomers can wait for a descriptor.
+    return verdict === "pause" && this.#limits.shedSilent && this.gate.shedOldest(2);
   }
 
   entered({ transport, shed }: Prepared): boolean {

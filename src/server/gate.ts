@@ -123,9 +123,12 @@ export class Gate {
     if (guest.counted !== undefined) this.#counts.remove(guest.counted);
   }
 
-  /** Closes the oldest silent connection of the address that has most of them; false if there is none. */
-  shedOldest(): boolean {
-    for (let guest; (guest = this.#silent.oldestOfLargest) !== undefined;) {
+  /**
+   * Closes the oldest silent connection of the address that has most of them; false if there is none, or none has
+   * `atLeast` so many.
+   */
+  shedOldest(atLeast = 1): boolean {
+    for (let guest; this.#silent.largest >= atLeast && (guest = this.#silent.oldestOfLargest) !== undefined;) {
       this.#hear(guest);
       if (guest.shed()) return true;
     }

@@ -24,7 +24,7 @@ export interface ServerLimits extends SocketLimits {
    * Makes room when the server is full: of the address that has most connections which never sent a byte, those in
    * preparation included, the oldest of them is closed with the reason `shed`, and the newcomer comes in. Without one the
    * newcomer is dropped, reason `full`; so nobody waits in the kernel's backlog for room. Where the system has no
-   * descriptor left for another connection room is made in the same way, but without one to shed the newcomer waits.
+   * descriptor left room is made in the same way, as long as an address has two of them; else newcomers wait for one.
    *
    * @default {false}
    */

@@ -120,7 +120,7 @@ test("Crowds tells the oldest of the largest, as a search would", () => {
     const candidates = [...sizes.values()].filter(({ length }) => length === largest).map(([first]) => first?.member);
     if (largest === 0) assertEquals(crowds.oldestOfLargest, undefined);
     else assert(candidates.includes(crowds.oldestOfLargest), `step ${i}`);
-    assertEquals(crowds.size, sizes.size);
+    assertEquals([crowds.size, crowds.largest], [sizes.size, largest]);
   }
   for (const { standing } of model) crowds.remove(standing);
   assertEquals([crowds.size, crowds.oldestOfLargest], [0, undefined]);

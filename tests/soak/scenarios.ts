@@ -8,14 +8,14 @@ export const scenarios = {
   hour: {
     attackers: [
       ["slowLoris", "vanish", "flood", "mute", "zombie"],
-      ["oversize", "garbage", "crowd", "neverRead", "proxyDrip", "tlsStall"],
+      ["oversize", "garbage", "greedy", "neverRead", "proxyDrip", "tlsStall"],
     ],
     descriptors: 2_048,
     complete(made, { closed, dropped, acceptErrors = 0 }) {
       const { slowLoris = 0, vanish = 0, flood = 0, mute = 0, zombie = 0 } = made;
-      const { oversize = 0, garbage = 0, crowd = 0, neverRead = 0, proxyDrip = 0, tlsStall = 0 } = made;
+      const { oversize = 0, garbage = 0, greedy = 0, neverRead = 0, proxyDrip = 0, tlsStall = 0 } = made;
       return slowLoris >= 1_000 && vanish >= 5_000 && flood > 100 && mute >= 200 && zombie >= 200 &&
-        oversize >= 20 && garbage > 60 && crowd >= 1_200 && neverRead >= 30 && proxyDrip >= 200 && tlsStall >= 200 &&
+        oversize >= 20 && garbage > 60 && greedy >= 3_000 && neverRead >= 30 && proxyDrip >= 200 && tlsStall >= 200 &&
         // The loris, zombies, drips of what is no header, garbage; whoever says nothing; too many of one address.
         ["deadline:rate", "deadline:idle", "protocol", "tls", "shed"].every((it) => (closed[it] ?? 0) > 0) &&
         (dropped.address ?? 0) + (dropped.rate ?? 0) > 0 && acceptErrors > 0;
