@@ -1,6 +1,6 @@
 /**
- * What a server does, for operators: metrics for Prometheus, OpenTelemetry, logs. It stands on `app.observe` and
- * `app.metrics`, which cost nothing where nobody asks.
+ * What a server does, for operators: metrics for Prometheus, OpenTelemetry, logs, a live page. It stands on
+ * `app.observe` and `app.metrics`, which cost nothing where nobody asks.
  *
  * ```ts
  * import { createServer } from "@verb/tcp";
@@ -19,6 +19,9 @@
  * @module
  */
 
+export type { InspectRequestInfo } from "./inspect_access.ts";
+export { type InspectHandler, inspectHandler, type InspectOptions } from "./inspect_handler.ts";
+export type { InspectedRooms } from "./inspect_snapshot.ts";
 export { type LogLevel, type LogOptions, logTo } from "./log_to.ts";
 export { metricsHandler, type ObservedWorkers } from "./metrics_handler.ts";
 export type { ObservedServer } from "./observed_server.ts";
