@@ -37,8 +37,6 @@ export interface ConnectionRow {
 /** What was seen of all connections. */
 export interface ConnectionRanks {
   readonly total: number;
-  /** Sockets over their high-water mark. */
-  readonly blocked: number;
   readonly busiest: readonly ConnectionRow[];
   /** Those with the most that waits to be sent; none where nothing waits. */
   readonly fullest: readonly ConnectionRow[];
@@ -72,7 +70,8 @@ export class ConnectionRanking {
     const at = now();
     const busiest = new Top<TCPSocket>(MAX_ROWS);
     const fullest = new Top<TCPSocket>(MAX_ROWS);
-    let [total, blocked, known] = [0, 0, 0];
+    let total = 0;
+    let known = 0;
     for (const socket of sockets) {
       total++;
       const connection = connectionOf(socket);
@@ -85,12 +84,11 @@ export class ConnectionRanking {
       // Less than a byte a second is nothing: then who moved last comes first.
       busiest.offer(socket, Math.floor(seen?.rank ?? 0), movedAt);
       if (queue.length > 0) fullest.offer(socket, queue.length, movedAt);
-      if (connection.needDrain) blocked++;
     }
     this.#lookedAt = at;
     if (this.#seen.size > known + MAX_GONE) this.#sweep();
     const row = (socket: TCPSocket) => rowOf(socket, this.#seen.get(socket), at);
-    return { total, blocked, busiest: busiest.take().map(row), fullest: fullest.take().map(row) };
+    return { total, busiest: busiest.take().map(row), fullest: fullest.take().map(row) };
   }
 
   /** Nobody looks any more: it keeps nothing alive. */

@@ -59,9 +59,11 @@ ${figure("open", "Open")}
 ${figure("accepted", "Accepted")}
 ${figure("closed", "Closed")}
 ${figure("dropped", "Dropped")}
-${figure("acceptErrors", "Accept errors")}
+${figure("failed", "Failed at the door")}
 ${figure("bytesRead", "Read")}
 ${figure("bytesWritten", "Written")}
+${figure("messagesReceived", "Messages received")}
+${figure("messagesSent", "Messages sent")}
 ${figure("heldBytes", "Held in memory")}
 </dl>
 <h2 class="unseen">The last five minutes</h2>
@@ -101,6 +103,10 @@ ${figure("heldBytes", "Held in memory")}
 <section class="panel" aria-labelledby="drops-title">
   <div class="bar"><h2 id="drops-title">Drops</h2><span class="quiet">since the start</span></div>
   <ul id="drops" class="tally"></ul>
+</section>
+<section class="panel" aria-labelledby="troubles-title">
+  <div class="bar"><h2 id="troubles-title">Recent trouble</h2><span class="quiet">while somebody looks</span></div>
+  <ol id="troubles" class="troubles"></ol>
 </section>
 <div id="rooms"></div>
 </div>

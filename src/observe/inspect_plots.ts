@@ -98,8 +98,8 @@ const PLOTS = [
   ] },
   { title: "Refused and failed", unit: perSecond, rate: true, series: [
     { key: "dropped", name: "dropped" },
-    { key: "failedHandshakes", name: "handshakes" },
-    { key: "acceptErrors", name: "accepts" },
+    { key: "failed", name: "failed" },
+    { key: "acceptErrors", name: "accept errors" },
   ] },
   { title: "Traffic", unit: bytesPerSecond, rate: true, binary: true, series: [
     { key: "bytesRead", name: "read" },
@@ -173,9 +173,6 @@ function makePlot(plot) {
 /** Draws the lines of a plot; the legend says what is at the pointer, else what is now. */
 function draw(plot, samples, pointed) {
   const end = samples.length === 0 ? 0 : samples[samples.length - 1].at;
-  const known = plot.lines.some(({ series }) => samples.length > 0 && samples[samples.length - 1][series.key] !== undefined);
-  plot.figure.hidden = samples.length > 0 && !known;
-  if (plot.figure.hidden) return;
   let most = plot.binary ? 1024 : 2;
   const values = plot.lines.map(({ series }) => samples.map((_, index) => {
     const value = valueAt(samples, index, series.key, plot.rate);

@@ -31,12 +31,14 @@ function showFigures({ metrics }) {
   figure("accepted", count(metrics.accepted), rateNow("accepted"));
   figure("closed", count(sample.closed), rateNow("closed"));
   figure("dropped", count(sample.dropped), rateNow("dropped"));
-  figure("acceptErrors", count(metrics.acceptErrors), rateNow("acceptErrors"));
+  figure("failed", count(metrics.failed), count(metrics.acceptErrors) + " accept errors");
   figure("bytesRead", bytes(metrics.bytesRead), count(metrics.bytesRead) + " B");
   figure("bytesWritten", bytes(metrics.bytesWritten), count(metrics.bytesWritten) + " B");
+  figure("messagesReceived", count(metrics.messagesReceived), rateNow("messagesReceived"));
+  figure("messagesSent", count(metrics.messagesSent), rateNow("messagesSent"));
   figure("heldBytes", bytes(metrics.heldBytes), count(metrics.heldBytes) + " B");
   $("dropped").classList.toggle("bad", sample.dropped > 0);
-  $("acceptErrors").classList.toggle("bad", metrics.acceptErrors > 0);
+  $("failed").classList.toggle("bad", metrics.failed > 0);
 }
 
 // ---- Tallies: what has happened, in an order that stays ----
@@ -97,6 +99,25 @@ function showReasons({ closed, dropped }) {
   const explain = ([reason, value]) => [reason, value, REASONS[reason], !ORDERLY.includes(reason)];
   showTally($("reasons"), Object.entries(closed).filter(([, value]) => value > 0).map(explain), "Nothing has closed yet");
   showTally($("drops"), Object.entries(dropped).map(explain), "");
+}
+
+function showTroubles(troubles) {
+  const list = $("troubles");
+  const shown = troubles.length === 0 ? [{ what: "None so far" }] : troubles;
+  while (list.children.length > shown.length) list.lastChild.remove();
+  while (list.children.length < shown.length) {
+    const item = element("li");
+    item.append(element("span", "what"), element("span", "often"), element("span", "quiet"));
+    list.append(item);
+  }
+  shown.forEach((one, index) => {
+    const [what, often, where] = list.children[index].children;
+    say(what, one.code ? one.what + " (" + one.code + ")" : one.what);
+    what.title = what.textContent;
+    say(often, one.count > 1 ? "×" + count(one.count) : "");
+    say(where, one.at === undefined ? "" : clockTime(one.at) + (one.peer ? " · " + one.peer : ""));
+    list.children[index].classList.toggle("nothing", one.at === undefined);
+  });
 }
 
 function showRooms(rooms) {
@@ -208,6 +229,7 @@ function show() {
   showFigures(latest);
   drawPlots();
   showReasons(latest.metrics);
+  showTroubles(latest.troubles);
   showRooms(latest.rooms);
   showConnections(latest);
 }

@@ -8,6 +8,7 @@ import type { ServerAddress } from "../server/server_types.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 import type { ServerMetrics } from "../telemetry/metrics.ts";
 import { ConnectionRanking, type ConnectionRanks } from "./connection_ranking.ts";
+import { type Trouble, Troubles } from "./inspect_trouble.ts";
 import { Top } from "./top.ts";
 
 /** What the page asks of rooms; `Rooms` have all of it. */
@@ -48,6 +49,7 @@ export interface Snapshot {
   readonly metrics: ServerMetrics;
   readonly connections: ConnectionRanks;
   readonly rooms: readonly RoomsRow[];
+  readonly troubles: readonly Trouble[];
 }
 
 const MAX_ROOMS = 12;
@@ -59,6 +61,8 @@ export class Inspection {
   readonly #rooms: readonly (readonly [label: string, rooms: InspectedRooms])[];
   readonly #ranking = new ConnectionRanking();
   readonly #run = wallTime();
+  readonly #troubles = new Troubles();
+  #stopObserving: (() => void) | undefined;
 
   constructor(app: TcpServer, name: string, rooms: readonly (readonly [string, InspectedRooms])[]) {
     this.#app = app;
@@ -66,9 +70,10 @@ export class Inspection {
     this.#rooms = rooms;
   }
 
-  /** What is to be seen now. */
+  /** What is to be seen now. From the first look on it hears of trouble, too. */
   look(): Snapshot {
     const app = this.#app;
+    this.#stopObserving ??= app.observe((event) => this.#troubles.take(event));
     const address = app.address<ServerAddress | string>();
     const connections = this.#ranking.look(app.connections as Iterable<TCPSocket>);
     return {
@@ -80,27 +85,23 @@ export class Inspection {
       metrics: app.metrics(),
       connections,
       rooms: this.#rooms.map(([label, rooms]) => roomsRow(label, rooms)),
+      troubles: this.#troubles.latest,
     };
   }
 
   /** Nobody looks any more. */
   forget(): void {
+    this.#stopObserving?.();
+    this.#stopObserving = undefined;
     this.#ranking.forget();
   }
 }
 
 /** The numbers of a message that are plotted. */
-export function sampleOf({ at, metrics, connections }: Snapshot): Sample {
-  const { closed, dropped, ...rest } = metrics;
-  const numbers = Object.entries(rest).filter(([, value]) => typeof value === "number");
-  return {
-    ...Object.fromEntries(numbers),
-    at,
-    blocked: connections.blocked,
-    closed: sum(closed),
-    failedHandshakes: closed.tls + closed["deadline:handshake"] + closed["deadline:proxy"],
-    dropped: sum(dropped),
-  };
+export function sampleOf({ at, metrics }: Snapshot): Sample {
+  const { closed, dropped, ...others } = metrics;
+  const numbers = Object.entries(others).filter(([, value]) => typeof value === "number");
+  return { ...Object.fromEntries(numbers), at, closed: sum(closed), dropped: sum(dropped) };
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {

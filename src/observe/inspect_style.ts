@@ -64,9 +64,10 @@ h1, .address { overflow-wrap: anywhere; unicode-bidi: isolate; }
 [data-feed="lost"] #main { opacity: .6; }
 
 main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; max-width: 1680px; margin: 0 auto; padding: 14px 20px 28px; }
-.figures { display: grid; grid-template-columns: repeat(8, minmax(0, 1fr)); background: var(--panel); border: 1px solid var(--edge); border-radius: 8px; }
+.figures { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); background: var(--panel); border: 1px solid var(--edge); border-radius: 8px; }
 .figure { padding: 10px 14px; border-left: 1px solid var(--edge); min-width: 0; }
-.figure:first-child { border-left: 0; }
+.figure:nth-child(5n + 1) { border-left: 0; }
+.figure:nth-child(n + 6) { border-top: 1px solid var(--edge); }
 .figure dd:not(.note) { font-size: 21px; line-height: 1.3; font-weight: 600; white-space: nowrap; letter-spacing: -.01em; }
 .note { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .bad { color: var(--bad); }
@@ -129,15 +130,19 @@ td.queue > span:first-child { display: inline-block; width: 62px; }
 .tally .odd .stripe { background: var(--two); }
 .tally .nothing, .tally .nothing .amount { color: var(--quiet); font-weight: 400; }
 
+.troubles { list-style: none; margin: 6px 0 0; padding: 0; min-height: 344px; }
+.troubles li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 12px; height: 43px; }
+.troubles .what { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.troubles .often { font-weight: 600; }
+.troubles .quiet { grid-column: 1 / -1; unicode-bidi: isolate; }
+.troubles .nothing { color: var(--quiet); }
+
 .door { max-width: 360px; margin: 12vh auto 0; }
 .door form { display: grid; gap: 8px; margin-top: 12px; }
 .door input, .door button { font: inherit; padding: 8px 10px; border: 1px solid var(--edge); border-radius: 6px; background: var(--panel); color: var(--text); }
 
 @media (max-width: 1240px) { .wide { display: none; } }
 @media (max-width: 1100px) {
-  .figures { grid-template-columns: repeat(4, minmax(0, 1fr)); }
-  .figure:nth-child(4n + 1) { border-left: 0; }
-  .figure:nth-child(n + 5) { border-top: 1px solid var(--edge); }
   .plots { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .lower { grid-template-columns: minmax(0, 1fr); }
 }
@@ -146,6 +151,7 @@ td.queue > span:first-child { display: inline-block; width: 62px; }
   main { padding: 10px 10px 24px; gap: 10px; }
   .plots { grid-template-columns: minmax(0, 1fr); gap: 10px; }
   .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .figure:nth-child(n) { border-left: 1px solid var(--edge); }
   .figure:nth-child(odd) { border-left: 0; }
   .figure:nth-child(n + 3) { border-top: 1px solid var(--edge); }
   .middle { display: none; }

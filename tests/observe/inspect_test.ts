@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createHash } from "node:crypto";
-import { connect, createServer, framed, type TCPSocket } from "../../mod.ts";
+import { connect, createServer, framed, ServerProtocol, type TCPSocket } from "../../mod.ts";
 import { lines } from "../../src/framing/mod.ts";
 import { inspectHandler } from "../../src/observe/mod.ts";
 import { Rooms } from "../../src/rooms/mod.ts";
@@ -127,8 +127,8 @@ Deno.test("inspectHandler() shows each connection with its rates, its queue and 
   await network.advance(1_000);
 
   const second = await viewer.next();
-  const { total, blocked, busiest, fullest } = second!.connections;
-  assertEquals([total, blocked, busiest.length, fullest.length], [2, 1, 2, 1]);
+  const { total, busiest, fullest } = second!.connections;
+  assertEquals([total, second!.metrics.blocked, busiest.length, fullest.length], [2, 1, 2, 1]);
   const row = busiest.find(({ id }) => id === toBusy?.id);
   assertEquals([row?.peer, row?.readRate, row?.writeRate, row?.bytesRead], [
     `127.0.0.8:${toBusy?.remotePort}`,
@@ -212,6 +212,32 @@ Deno.test("inspectHandler() shows rooms, the largest first, and their names as t
 });
 
 const stub = { names: () => [""], size: () => 0, metrics: () => ({ rooms: 0, members: 0 }) };
+
+Deno.test("inspectHandler() tells of recent trouble, one line for each kind and address, while somebody looks", async () => {
+  await using network = createNetwork();
+  await network.advance(0);
+  const app = createServer(ServerProtocol.TCP, { limits: { maxConnections: 1, dropWhenFull: true } });
+  app.onConnection((socket) => void socket.resume());
+  const port = network.listen(app);
+  const inspect = inspectHandler(app);
+  const lone = await network.connect(port);
+  lone.on("error", () => {});
+  const knock = async () => void await (await network.connect(port, { from: "127.0.0.9" })).closed;
+  await knock(); // nobody looks yet
+  const viewer = view(inspect);
+  assertEquals((await viewer.next())?.troubles, []);
+  await knock();
+  await knock();
+  for (const socket of app.connections) socket.destroy(Object.assign(new Error("enough"), { code: "E_ENOUGH" }));
+  await network.advance(1_000);
+  const message = await viewer.next();
+  assertEquals(message?.troubles.map(({ what, code, peer, count }) => [what, code, peer, count]), [
+    ["closed: error", "E_ENOUGH", "127.0.0.1", 1],
+    ["dropped: full", "", "127.0.0.9", 2],
+  ]);
+  assertEquals(message?.metrics.dropped.full, 3);
+  await viewer.leave();
+});
 
 Deno.test("inspectHandler() tells a draining server from one that does not listen", async () => {
   await using network = createNetwork();

@@ -12,7 +12,6 @@ export interface Message {
   readonly metrics: ServerMetrics;
   readonly connections: {
     readonly total: number;
-    readonly blocked: number;
     readonly busiest: readonly Row[];
     readonly fullest: readonly Row[];
   };
@@ -22,6 +21,12 @@ export interface Message {
     readonly members: number;
     readonly busState: string;
     readonly largest: readonly { readonly name: string; readonly members: number }[];
+  }[];
+  readonly troubles: readonly {
+    readonly what: string;
+    readonly code: string;
+    readonly peer: string;
+    readonly count: number;
   }[];
   readonly viewers: { readonly now: number; readonly max: number };
   readonly samples: readonly { readonly at: number; readonly accepted: number; readonly closed: number }[];
