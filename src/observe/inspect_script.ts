@@ -302,8 +302,8 @@ async function follow() {
   const stop = new AbortController();
   let timer;
   const watch = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => stop.abort(), SILENCE_MS);
+    window.clearTimeout(timer);
+    timer = window.setTimeout(() => stop.abort(), SILENCE_MS);
   };
   watch();
   try {
@@ -318,7 +318,7 @@ async function follow() {
       for (const event of events) if (event.startsWith("data: ")) receive(JSON.parse(event.slice(6)));
     }
   } finally {
-    clearTimeout(timer);
+    window.clearTimeout(timer);
     stop.abort();
   }
 }
@@ -340,7 +340,7 @@ async function followForEver() {
     tellFeed("lost", "Feed lost", why + "Trying again by itself." + last);
     await new Promise((resolve) => {
       hurry = resolve;
-      setTimeout(resolve, pauseMs);
+      window.setTimeout(resolve, pauseMs);
     });
     pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
   }
