@@ -297,7 +297,7 @@ function receive(message) {
   show();
 }
 
-/** Follows the messages until they end. Throws what to tell the viewer. */
+/** Follows the messages until they end. Gives why there were none, where the server says so. */
 async function follow() {
   const stop = new AbortController();
   let timer;
@@ -308,7 +308,7 @@ async function follow() {
   watch();
   try {
     const response = await fetch(here, { headers, cache: "no-store", signal: stop.signal });
-    if (!response.ok) throw new Error((await response.text()).trim());
+    if (!response.ok) return (await response.text()).trim() + ". ";
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     for (let read; !(read = await reader.read()).done;) {
@@ -317,6 +317,7 @@ async function follow() {
       text = events.pop();
       for (const event of events) if (event.startsWith("data: ")) receive(JSON.parse(event.slice(6)));
     }
+    return "";
   } finally {
     window.clearTimeout(timer);
     stop.abort();
@@ -331,9 +332,9 @@ async function followForEver() {
     const before = latest;
     let why = "";
     try {
-      await follow();
-    } catch (error) {
-      if (error.constructor === Error) why = error.message + ". ";
+      why = await follow();
+    } catch {
+      // The network's reasons are nothing to read: that the feed is lost says it.
     }
     if (latest !== before) pauseMs = FIRST_PAUSE_MS;
     const last = latest === undefined ? "" : " These figures are of " + clockTime(latest.at) + ".";
