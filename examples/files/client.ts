@@ -12,12 +12,13 @@
  */
 
 import { parseArgs } from "@std/cli";
-import type { ReconnectOptions, Retry } from "@verb/tcp/tcp";
+import type { ReconnectOptions } from "@verb/tcp/tcp";
 import { getJob, type Job, list, putJob, runJobs } from "./jobs.ts";
 import type { Link } from "./link.ts";
 import { MAX_TRANSFERS } from "./messages.ts";
 import { persist } from "./persist.ts";
 import { durationText, printable, Progress, sizeText } from "./progress.ts";
+import { infoOf } from "./safe_path.ts";
 import type { TransferError } from "./transfer_error.ts";
 import { walk } from "./walk.ts";
 
@@ -42,6 +43,7 @@ Exits with 1 if a file failed.`;
 async function planUpload(paths: readonly string[], to: string): Promise<Job[]> {
   const jobs: Job[] = [];
   for (const path of paths) {
+    if (await infoOf(path) === undefined) throw new Error(`There is no file or folder ${path}`);
     const name = (await Deno.realPath(path)).split(/[/\\]/).at(-1) ?? "";
     const leftOut = (name: string) => console.error(`Left out: ${printable(name)} is neither a file nor a folder`);
     for await (const found of walk(path, to === "" ? name : `${to}/${name}`, { leftOut })) {
@@ -92,10 +94,7 @@ async function move(
       progress.say(`Failed: ${job.name}: ${message} (${code})`);
     },
   };
-  const onRetry = ({ cause, delayMs }: Retry) => {
-    progress.say(`Connecting again in ${(delayMs / 1_000).toFixed(1)} s: ${cause.message}`);
-  };
-  await persist({ ...options, onRetry }, async (link) => {
+  await persist(options, (line) => progress.say(line), async (link) => {
     if (queue === undefined) {
       queue = await plan(link);
       for (const job of queue) progress.expect(job.size);
@@ -128,7 +127,7 @@ async function main(args: string[]): Promise<number> {
   const onServer = names.map((name) => name === "." ? "" : name.replace(/\/+$/, ""));
 
   if (command === "list" && names.length <= 1) {
-    await persist(options, async (link) => {
+    await persist(options, console.error, async (link) => {
       for (const { name, size } of await list(link, onServer[0] ?? "")) console.log(`${size}\t${printable(name)}`);
     });
     return 0;

@@ -7,8 +7,8 @@
  *     client     put { name, size } or get { name }
  *     receiver   resume { offset, sha256 }   it has that many bytes of the file already, and this is their hash
  *     sender     start { offset, size }      from there if its own bytes have the same hash, else from 0
+ *     receiver   ack { offset }              that much is in the file; the first one says that it is ready
  *     sender     data { bytes } ...          never more than WINDOW_BYTES ahead of the last ack
- *     receiver   ack { offset } ...          that much is in the file
  *     sender     done { sha256 }             the hash of the whole file
  *     receiver   stored                      the hash is right, and the file has its name
  *

@@ -26,7 +26,7 @@ export async function receiveFile(
     await receive(channel, part, maxBytes, moved);
   } catch (error) {
     if (isSpoiled(error)) await part.discard();
-    else await part.keep();
+    else await part.keep().catch(() => {}); // what could be kept is kept; the first error counts
     throw error;
   }
   channel.post({ type: "stored" });
@@ -54,6 +54,7 @@ async function receive(channel: Channel, part: PartFile, maxBytes: number, moved
     if (part.size + bytes.length > size) throw new TransferError("protocol", "More bytes came than announced");
     if (!part.push(bytes)) throw new TransferError("protocol", "More bytes came than the window allows");
   };
+  channel.post({ type: "ack", offset: began });
 
   const { sha256 } = await channel.expect("done"); // it comes behind the last byte
   await part.flush();

@@ -31,7 +31,7 @@ export async function sendFile(channel: Channel, path: string, moved: Moved = ()
   channel.post({ type: "start", offset, size: before.size });
   moved(offset, false);
 
-  let acked = offset;
+  let acked = (await channel.expect("ack")).offset;
   for await (const block of readBlocks(file)) {
     if (offset + block.length > before.size) { // it grows
       offset = Infinity;
