@@ -1,6 +1,6 @@
 /** Takes connections until the listener is closed; no failure of a peer or of the system ends it sooner. */
 
-import { startTimer, stopTimer } from "../base/clock.ts";
+import { startTimer, stopTimer, turnOver } from "../base/clock.ts";
 import { load } from "../base/read_proof.ts";
 import type { AcceptErrorVerdict } from "../telemetry/events.ts";
 import type { Listener } from "../transport/listener.ts";
@@ -79,7 +79,7 @@ export class Acceptor {
       }
       if (this.#inTurn === ACCEPTS_A_TURN) {
         this.#inTurn = 0;
-        await this.#pause(0);
+        await this.#turn();
         continue;
       }
       if (load.gate !== undefined) {
@@ -122,14 +122,23 @@ export class Acceptor {
     return this.#listener.close();
   }
 
+  /** A turn for everybody else. A timer alone would wait for a millisecond, and an immediate may lie where all sleep. */
+  #turn(): Promise<void> {
+    const paused = this.#pause(0);
+    const wake = this.#wake;
+    void turnOver().then(wake);
+    return paused;
+  }
+
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = startTimer(() => this.#wake?.(), ms);
-      this.#wake = () => {
+      const wake = () => {
         stopTimer(timer);
-        this.#wake = undefined;
+        if (this.#wake === wake) this.#wake = undefined;
         resolve();
       };
+      const timer = startTimer(wake, ms);
+      this.#wake = wake;
     });
   }
 }
