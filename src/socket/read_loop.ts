@@ -58,6 +58,16 @@ export class ReadLoop {
   // The peer's FIN came behind a chunk that is still held.
   #ended = false;
   #reading = false;
+  // Where the read that is under way goes, and its outcome.
+  #target: Buffer | undefined;
+  readonly #got = (bytes: number | null) => {
+    try {
+      this.#receive(bytes);
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+  readonly #failed = (error: unknown) => this.#fail(error);
   // Whoever took over gets the outcome of the read that was under way.
   #heir: PromiseWithResolvers<Buffer | null> | undefined;
   // What is left of the buffer; the rest has been given away.
@@ -99,7 +109,7 @@ export class ReadLoop {
   /** Starts reading. */
   open(transport: Transport): void {
     this.#transport = transport;
-    void this.#run(transport);
+    this.#start(transport);
   }
 
   /** Offers the held chunk again, if there is one, and goes on reading once it is taken. */
@@ -109,7 +119,7 @@ export class ReadLoop {
     if (this.held !== undefined && (this.#offer(this.held) !== "go" || this.#transport === undefined)) return;
     if (this.#ended) return this.#end();
     this.#port.reads();
-    if (!this.#running) void this.#run(this.#transport);
+    if (!this.#running) this.#start(this.#transport);
   }
 
   /** That chunk was taken with "wait" and is not needed any more; goes on reading. Any other chunk changes nothing. */
@@ -147,52 +157,60 @@ export class ReadLoop {
     this.#gathers = false;
   }
 
-  // Never rejects: what fails goes to the port. One of these waits for every idle connection: each variable counts.
-  async #run(transport: Transport): Promise<void> {
+  #start(transport: Transport): void {
     this.#running = true;
-    try {
-      let window = this.#window();
-      for (;;) {
-        this.#reading = true;
-        let bytes = await transport.read(window);
-        if (this.#nextBytes === SMALLEST_BUFFER_BYTES && this.#mayBeMore(transport, window, bytes)) {
-          window = this.#gather(window, bytes);
-          bytes = await transport.read(window);
-        }
-        this.#reading = false;
-        if (this.#transport === undefined) {
-          this.#heir?.resolve(bytes === null ? null : window.subarray(0, bytes));
-          return;
-        }
-        if (bytes === null) return this.#ends();
-        const taken = this.#take(window, bytes);
-        if (this.#transport === undefined) return;
-        if (taken === "wait") break;
-        if (taken === "hold") {
-          // One read stays out behind what is held, so that a reset, or a FIN, is noticed while the buffer has room.
-          window = window.subarray(bytes);
-          if (window.length === 0) break;
-          continue;
-        }
-        const pause = this.#port.breathe();
-        if (pause !== undefined) {
-          await pause;
-          if (this.#transport !== transport) return; // closed or parked meanwhile
-          this.#port.reads();
-        }
-        if (load.gate !== undefined) {
-          await load.gate;
-          if (this.#transport !== transport) return;
-        }
-        window = this.#window();
-      }
-      this.#running = false;
-    } catch (error) {
-      load.transfers++;
-      if (this.#gathers) this.resume(); // what came before it
-      if (this.#transport !== undefined) this.#port.readFailed(error);
-      else this.#heir?.reject(error);
+    this.#read(transport, this.#window());
+  }
+
+  // No async function: it would keep itself for every idle connection, and make two closures for each read.
+  #read(transport: Transport, window: Buffer): void {
+    this.#reading = true;
+    this.#target = window;
+    transport.read(window).then(this.#got, this.#failed);
+  }
+
+  /** What came into the window: so many bytes, or the peer's FIN. */
+  #receive(bytes: number | null): void {
+    const transport = this.#transport;
+    let window = this.#target!; // set by every read
+    if (
+      transport !== undefined && this.#nextBytes === SMALLEST_BUFFER_BYTES && this.#mayBeMore(transport, window, bytes)
+    ) {
+      return this.#read(transport, this.#gather(window, bytes));
     }
+    this.#reading = false;
+    this.#target = undefined;
+    if (transport === undefined) return this.#heir?.resolve(bytes === null ? null : window.subarray(0, bytes));
+    if (bytes === null) return this.#ends();
+    const taken = this.#take(window, bytes);
+    if (this.#transport === undefined) return;
+    if (taken === "go") return this.#goOn(transport);
+    // One read stays out behind what is held, so that a reset, or a FIN, is noticed while the buffer has room.
+    if (taken === "hold") window = window.subarray(bytes);
+    if (taken === "wait" || window.length === 0) this.#running = false;
+    else this.#read(transport, window);
+  }
+
+  /** What was read has been taken: reads on, in its turn. */
+  #goOn(transport: Transport): void {
+    const pause = this.#port.breathe();
+    if (pause !== undefined || load.gate !== undefined) void this.#wait(transport, pause);
+    else this.#read(transport, this.#window());
+  }
+
+  async #wait(transport: Transport, pause: Promise<void> | undefined): Promise<void> {
+    await pause;
+    if (this.#transport !== transport) return; // closed or parked meanwhile
+    if (pause !== undefined) this.#port.reads();
+    if (load.gate !== undefined) await load.gate;
+    if (this.#transport === transport) this.#read(transport, this.#window());
+  }
+
+  #fail(error: unknown): void {
+    load.transfers++;
+    if (this.#gathers) this.resume(); // what came before it
+    if (this.#transport !== undefined) this.#port.readFailed(error);
+    else this.#heir?.reject(error);
   }
 
   /** What was read goes to whoever takes it, or is held. */

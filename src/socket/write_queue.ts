@@ -3,7 +3,6 @@
  * reference; one write is in flight at a time and the queue grows behind it.
  */
 
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { ByteSink } from "../framing/byte_sink.ts";
 import type { Transport } from "../transport/transport.ts";
 import { borrowStaging, returnStaging, STAGING_BYTES } from "./staging.ts";
@@ -43,11 +42,18 @@ const LARGEST_COPIED_BYTES = STAGING_BYTES / 4;
 // Queues written to outside of their own read turn: one microtask flushes them all.
 let dirty: WriteQueue[] = [];
 
-// It serves many, so it must not run as if it were the work of whoever wrote first.
-const outside = AsyncLocalStorage.snapshot();
-const flushOutside = () => outside(flushDirty);
+// It serves many, so it must not run as if it were the work of whoever wrote first. A promise's reaction runs in the
+// asynchronous context in which it was added: the first in that of this module, each other one in that of the one before.
+let wake = nextFlush();
+
+function nextFlush(): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  void promise.then(flushDirty);
+  return resolve;
+}
 
 function flushDirty(): void {
+  wake = nextFlush();
   const queues = dirty;
   dirty = [];
   for (const queue of queues) queue.flushScheduled();
@@ -81,8 +87,14 @@ export class WriteQueue implements ByteSink {
   // How many of them, from the front, have been settled.
   #settled = 0;
   #reserved: Uint8Array | undefined;
-  // What is being sent, where it stands in no staging buffer.
-  #sending: Uint8Array | undefined;
+  // What is being sent, and the staging buffer that it stands in, if it does.
+  #piece: Uint8Array | undefined;
+  #staging: Uint8Array | undefined;
+  // How much of it the kernel was given last.
+  #given = 0;
+  // The answers to a write.
+  #took: ((taken: number) => void) | undefined;
+  #failed: ((error: unknown) => void) | undefined;
   // Nothing leaves once this many bytes have been sent.
   #parkAt = Infinity;
   #whenParked: (() => void) | undefined;
@@ -144,7 +156,7 @@ export class WriteQueue implements ByteSink {
   /** What is kept by reference, the write in flight included: it was not copied. */
   get kept(): Uint8Array[] {
     const kept = (this.#segments ?? []).filter(({ staging }) => staging === undefined).map(({ bytes }) => bytes);
-    if (this.#sending !== undefined) kept.unshift(this.#sending);
+    if (this.#piece !== undefined && this.#staging === undefined) kept.unshift(this.#piece);
     return kept;
   }
 
@@ -200,7 +212,7 @@ export class WriteQueue implements ByteSink {
   schedule(): void {
     if (this.#scheduled || this.#writing) return;
     this.#scheduled = true;
-    if (dirty.push(this) === 1) queueMicrotask(flushOutside);
+    if (dirty.push(this) === 1) wake();
   }
 
   /** For the microtask only. */
@@ -213,8 +225,13 @@ export class WriteQueue implements ByteSink {
   flush(): void {
     if (this.#writing || this.#transport === undefined || this.sentBytes >= this.#parkAt) return;
     if (this.corked > 0 && !this.#owesParked) return;
-    if (this.length > 0) void this.#send(this.#transport);
-    else if (this.#callbacks !== undefined) this.#settleSent(); // of writes without bytes
+    if (this.length > 0) {
+      this.#writing = true;
+      if (this.#concluded === undefined) this.#port.flushing();
+      this.#send(this.#transport);
+    } else if (this.#callbacks !== undefined) {
+      this.#settleSent(); // of writes without bytes
+    }
   }
 
   /**
@@ -246,46 +263,60 @@ export class WriteQueue implements ByteSink {
     if (callbacks !== undefined) { for (const { callback } of callbacks) this.#port.settle(callback, error); }
   }
 
-  // Never rejects: what fails goes to the port.
-  async #send(transport: Transport): Promise<void> {
-    this.#writing = true;
-    if (this.#concluded === undefined) this.#port.flushing();
-    try {
-      sending: while (this.length > 0 && (this.corked === 0 || this.#owesParked) && this.sentBytes < this.#parkAt) {
-        let bytes: Uint8Array;
-        let staging: Uint8Array | undefined;
-        if (this.#segments !== undefined && this.#segments.length > 0) {
-          const segments = this.#segments;
-          ({ bytes, staging } = transport.joinsWrites ? this.#joinSegments(segments) : segments.shift()!); // not empty, see above
-        } else {
-          staging = this.#tail!; // length > 0 and no segment: the bytes are in the tail
-          bytes = staging.subarray(0, this.#tailBytes);
-          this.#tail = undefined;
-          this.#tailBytes = 0;
-        }
-        if (staging === undefined) this.#sending = bytes;
-        for (let at = 0; at < bytes.length;) {
-          this.handedBytes = this.sentBytes + bytes.length - at;
-          const part = at === 0 ? bytes : bytes.subarray(at);
-          const taken = await transport.write(part);
-          at += taken;
-          this.length -= taken;
-          this.sentBytes += taken;
-          this.#part = taken < part.length;
-          if (this.#concluded === undefined) this.#port.wrote();
-          else if (this.full) break sending;
-          if (this.#callbacks !== undefined && this.length > 0) this.#settleSent();
-        }
-        if (staging !== undefined) returnStaging(staging);
-        else this.#sending = undefined;
-      }
-    } catch (error) {
-      this.#writing = false;
-      this.close(); // what is behind must not go where this is missing
-      if (this.#concluded !== undefined) this.#concluded();
-      else this.#port.writeFailed(error);
-      return;
+  /** Gives the kernel the next piece, or comes to an end. */
+  #send(transport: Transport): void {
+    if (this.length === 0 || (this.corked > 0 && !this.#owesParked) || this.sentBytes >= this.#parkAt) {
+      return this.#pause();
     }
+    if (this.#segments !== undefined && this.#segments.length > 0) {
+      const segments = this.#segments;
+      const { bytes, staging } = transport.joinsWrites ? this.#joinSegments(segments) : segments.shift()!; // not empty, see above
+      this.#piece = bytes;
+      this.#staging = staging;
+    } else {
+      this.#staging = this.#tail!; // length > 0 and no segment: the bytes are in the tail
+      this.#piece = this.#staging.subarray(0, this.#tailBytes);
+      this.#tail = undefined;
+      this.#tailBytes = 0;
+    }
+    this.#give(transport, this.#piece);
+  }
+
+  // No async function: it would make a promise and two closures for each write.
+  #give(transport: Transport, bytes: Uint8Array): void {
+    this.handedBytes = this.sentBytes + bytes.length;
+    this.#given = bytes.length;
+    this.#took ??= (taken) => this.#written(taken);
+    this.#failed ??= (error) => this.#fail(error);
+    transport.write(bytes).then(this.#took, this.#failed);
+  }
+
+  /** The kernel took so many bytes of what it was given. */
+  #written(taken: number): void {
+    const transport = this.#transport;
+    const left = this.#given - taken;
+    this.length -= taken;
+    this.sentBytes += taken;
+    this.#part = left > 0;
+    if (this.#concluded === undefined) this.#port.wrote();
+    else if (this.full) return this.#pause();
+    if (this.#callbacks !== undefined && this.length > 0) this.#settleSent();
+    // What was told may have closed the queue; a write to what is closed tells the rest.
+    if (left > 0) return this.#give(transport!, this.#piece!.subarray(this.#piece!.length - left));
+    if (this.#staging !== undefined) returnStaging(this.#staging);
+    this.#piece = this.#staging = undefined;
+    this.#send(transport!);
+  }
+
+  #fail(error: unknown): void {
+    this.#writing = false;
+    this.close(); // what is behind must not go where this is missing
+    if (this.#concluded !== undefined) this.#concluded();
+    else this.#port.writeFailed(error);
+  }
+
+  /** No write is in flight any more. */
+  #pause(): void {
     this.#writing = false;
     if (this.#concluded !== undefined) return this.#concluded();
     this.#port.flushed();
