@@ -90,7 +90,8 @@ export class WriteQueue implements ByteSink {
   // What is being sent, and the staging buffer that it stands in, if it does.
   #piece: Uint8Array | undefined;
   #staging: Uint8Array | undefined;
-  // How much of it the kernel was given last.
+  // How much of it was given to the kernel last, and through what: the queue may be closed meanwhile.
+  #to: Transport | undefined;
   #given = 0;
   // The answers to a write.
   #took: ((taken: number) => void) | undefined;
@@ -286,6 +287,7 @@ export class WriteQueue implements ByteSink {
   #give(transport: Transport, bytes: Uint8Array): void {
     this.handedBytes = this.sentBytes + bytes.length;
     this.#given = bytes.length;
+    this.#to = transport;
     this.#took ??= (taken) => this.#written(taken);
     this.#failed ??= (error) => this.#fail(error);
     transport.write(bytes).then(this.#took, this.#failed);
@@ -293,7 +295,7 @@ export class WriteQueue implements ByteSink {
 
   /** The kernel took so many bytes of what it was given. */
   #written(taken: number): void {
-    const transport = this.#transport;
+    const transport = this.#to!; // set by every write
     const left = this.#given - taken;
     this.length -= taken;
     this.sentBytes += taken;
@@ -301,11 +303,10 @@ export class WriteQueue implements ByteSink {
     if (this.#concluded === undefined) this.#port.wrote();
     else if (this.full) return this.#pause();
     if (this.#callbacks !== undefined && this.length > 0) this.#settleSent();
-    // What was told may have closed the queue; a write to what is closed tells the rest.
-    if (left > 0) return this.#give(transport!, this.#piece!.subarray(this.#piece!.length - left));
+    if (left > 0) return this.#give(transport, this.#piece!.subarray(this.#piece!.length - left));
     if (this.#staging !== undefined) returnStaging(this.#staging);
     this.#piece = this.#staging = undefined;
-    this.#send(transport!);
+    this.#send(transport);
   }
 
   #fail(error: unknown): void {
