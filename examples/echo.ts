@@ -39,7 +39,7 @@ app.onConnection((socket) => {
 
   socket.on("data", (data) => {
     // TCP carries bytes, not messages: this is whatever has arrived by now, a part of what was sent or several sends at
-    // once. Where that matters, use a MessageProtocol (see stream.ts).
+    // once. Where that matters, use a MessageProtocol (as chat/chat.ts) or `framed` (as media/feed.ts).
     console.log(`${peer} sent ${JSON.stringify(data.toString())}`);
     socket.write(`Echo: ${data}`);
   });
