@@ -27,7 +27,7 @@ Deno.test("resetAndDestroy() of node:net in Deno sends one", async () => {
   await once(server, "close");
 });
 
-for (const file of ["README.md", "src/server/server_types.ts", "src/socket/tcp_socket.ts"]) {
+for (const file of ["examples/guides/from_node_net.md", "src/server/server_types.ts", "src/socket/tcp_socket.ts"]) {
   Deno.test(`${file} says so`, async () => {
     const text = await Deno.readTextFile(new URL(`../../${file}`, import.meta.url));
     assertMatch(text, /a `Deno\.TcpConn` cannot send a reset/i);
