@@ -47,7 +47,7 @@ export const INSPECT_PAGE: string = documentOf(
 <div class="feed">
   <button id="pause" type="button" aria-pressed="false">Pause</button>
   <span id="viewers" class="quiet"></span>
-  <span class="live"><time id="clock">--:--:--</time><span id="feed" role="status">Connecting</span></span>
+  <span class="live"><span id="feed" role="status">Connecting</span><time id="clock">--:--:--</time></span>
 </div>
 </header>
 <noscript><p class="notice">This page shows live figures and needs JavaScript.</p></noscript>

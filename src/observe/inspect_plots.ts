@@ -32,7 +32,7 @@ function bytesPerSecond(value) {
 
 /** Few of something want a decimal when they are a rate. */
 function perSecond(value) {
-  return (value < 9.95 ? value.toFixed(1) : scaled(value, 1000, ["", " k", " M", " G"])) + "/s";
+  return (value === 0 ? "0" : value < 9.95 ? value.toFixed(1) : scaled(value, 1000, ["", " k", " M", " G"])) + "/s";
 }
 
 function short(value) {

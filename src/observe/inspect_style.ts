@@ -49,11 +49,10 @@ h1, .address { overflow-wrap: anywhere; unicode-bidi: isolate; }
 .badge[data-state="listening"] { color: var(--good); }
 .badge[data-state="draining"] { color: var(--two); }
 #pause { min-width: 68px; }
-.live { display: flex; gap: 8px; align-items: center; white-space: nowrap; }
-#clock::after { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--quiet); display: inline-block; margin-left: 10px; }
-#feed { min-width: 74px; }
-[data-feed="live"] #clock::after { background: var(--good); }
-[data-feed="lost"] #clock::after { background: var(--bad); }
+.live { display: flex; gap: 10px; align-items: center; justify-content: flex-end; min-width: 172px; white-space: nowrap; }
+#feed::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--quiet); display: inline-block; margin-right: 7px; }
+[data-feed="live"] #feed::before { background: var(--good); }
+[data-feed="lost"] #feed::before { background: var(--bad); }
 [data-feed="lost"] #feed { color: var(--bad); font-weight: 600; }
 .past { color: var(--one); font-weight: 600; }
 .notice {
@@ -75,9 +74,9 @@ main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; max-widt
 .plots { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px; }
 .plot { display: grid; grid-template-columns: 66px minmax(0, 1fr); grid-template-rows: auto auto 120px auto; align-content: start; }
 .plot > .bar, .legend { grid-column: 1 / -1; }
-.legend { display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 12px; color: var(--quiet); margin-bottom: 10px; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 12px; font-size: 12px; color: var(--quiet); margin-bottom: 10px; }
 .legend li { display: flex; align-items: center; gap: 6px; white-space: nowrap; }
-.value { color: var(--text); font-weight: 600; min-width: 48px; }
+.value { color: var(--text); font-weight: 600; min-width: 44px; }
 .swatch { width: 14px; border-top: 2px solid; }
 .swatch.one { color: var(--one); } .swatch.two { color: var(--two); }
 .swatch.three { color: var(--three); }
@@ -130,7 +129,7 @@ td.queue > span:first-child { display: inline-block; width: 62px; }
 .tally .odd .stripe { background: var(--two); }
 .tally .nothing, .tally .nothing .amount { color: var(--quiet); font-weight: 400; }
 
-.troubles { list-style: none; margin: 6px 0 0; padding: 0; min-height: 344px; }
+.troubles { list-style: none; margin: 6px 0 0; padding: 0; min-height: 129px; }
 .troubles li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 12px; height: 43px; }
 .troubles .what { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .troubles .often { font-weight: 600; }
@@ -145,6 +144,7 @@ td.queue > span:first-child { display: inline-block; width: 62px; }
 @media (max-width: 1100px) {
   .plots { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .lower { grid-template-columns: minmax(0, 1fr); }
+  .side { grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); align-items: start; }
 }
 @media (max-width: 700px) {
   header { position: static; padding: 10px 12px; }
