@@ -6,12 +6,15 @@
  *
  *     deno run --allow-net examples/chat/demo.ts
  *
+ * With `--inspect` the chat goes on, as `inspect.ts` says.
+ *
  * @module
  */
 
 import { parseArgs } from "@std/cli";
 import { type ChatClient, connectChat } from "./client.ts";
 import { describe } from "./describe.ts";
+import { inspectChat } from "./inspect.ts";
 import type { Answer, Request } from "./messages.ts";
 import { createChatServer } from "./server.ts";
 
@@ -125,19 +128,21 @@ async function play(ann: Actor, ben: Actor, cleo: Actor): Promise<void> {
 
 const HELP = `Usage: deno run --allow-net examples/chat/demo.ts [flags]
 
-  --help    this text
+  --inspect  leaves the chat running under a small load, and prints the address of its live page
+  --help     this text
 
 Exits with 1 if anything that should come does not come within ${STEP_MS} ms.`;
 
 async function main(): Promise<void> {
-  const { help } = parseArgs(Deno.args, {
-    boolean: ["help"],
+  const { help, inspect } = parseArgs(Deno.args, {
+    boolean: ["help", "inspect"],
     unknown: (arg) => {
       console.error(`Unknown argument ${arg}\n\n${HELP}`);
       Deno.exit(2);
     },
   });
   if (help) return console.log(HELP);
+  if (inspect) return await inspectChat();
 
   const { app } = createChatServer();
   const listening = Promise.withResolvers<void>();
