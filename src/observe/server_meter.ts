@@ -160,7 +160,8 @@ function recordDurations(app: TcpServer, provider: OtelMeterProvider, server: Se
     advice: inSeconds(HANDSHAKE_BOUNDS_MS),
   });
   return app.observe((event) => {
-    if (event.type === "connection.close") {
+    if (event.type === "drain.start") server.look(); // it still listens, for the last time
+    else if (event.type === "connection.close") {
       const { reason } = event.receipt;
       const failed = reason === "local" || reason === "peer" ? {} : { "error.type": reason };
       connections.record(event.openMs / 1_000, { ...server.of(event.remoteAddress), ...failed });
@@ -183,10 +184,15 @@ class ServerAttributes {
   }
 
   get attributes(): OtelAttributes {
-    const address: ServerAddress | string | null = this.#app.address();
+    this.look();
+    return this.#last;
+  }
+
+  /** Remembers where the server listens, if it does now. */
+  look(): void {
+    const address = this.#app.address<ServerAddress | string>();
     if (typeof address === "string") this.#last = { "server.address": address };
     else if (address !== null) this.#last = { "server.address": address.address, "server.port": address.port };
-    return this.#last;
   }
 
   /** With the kind of a connection. */

@@ -13,6 +13,7 @@ const PROGRAMS = [
   { name: "tmux", versionArgs: ["-V"], use: "the command line in a pseudo-terminal" },
   { name: "nc", versionArgs: ["-h"], use: "netcat, as the other end of the command line (OpenBSD's)" },
   { name: "haproxy", versionArgs: ["-v"], use: "PROXY headers as a balancer sends them" },
+  { name: "promtool", versionArgs: ["--version"], use: "metrics as Prometheus reads them" },
   { name: "nats-server", versionArgs: ["--version"], use: "rooms over NATS" },
 ] as const;
 
