@@ -31,7 +31,7 @@ const MAX_HANDSHAKE_BYTES = 262_144;
 
 const EMPTY = new Uint8Array(0);
 
-type Listener = (arg?: unknown) => void;
+type Listener = (bytes?: Uint8Array) => void;
 type Sent = (error?: Error | null) => void;
 
 function tooLargeError(): TcpError {
@@ -60,7 +60,7 @@ export class TlsCarrier {
   finCame = false;
   /** No more is read while this is set; see `release`. */
   held = false;
-  #data: Listener | undefined;
+  #data: ((bytes: Uint8Array) => void) | undefined;
   #end: Listener | undefined;
   #close: Listener | undefined;
   #reading = false;
@@ -91,9 +91,10 @@ export class TlsCarrier {
     if (!this.#reading && !this.#closed && !this.finCame) void this.#read();
   }
 
-  /** The handshake is done: the bytes go to another owner, and a silent connection should hold little. */
-  secured(owner: CarrierOwner): void {
+  /** The handshake is done: the bytes go to another owner, or to `take`, and a silent connection should hold little. */
+  secured(owner: CarrierOwner, take?: (bytes: Uint8Array) => void): void {
     this.owner = owner;
+    if (take !== undefined) this.#data = take;
     this.#budget = Infinity;
     this.#handshakeOver();
     this.#resize(SMALLEST_BUFFER_BYTES);
@@ -237,7 +238,8 @@ export class TlsCarrier {
 
   readonly #notWritten = (error: unknown) => {
     this.#writing = this.#waiting = undefined;
-    if (!this.#closed) this.owner.failed(error);
+    // Behind a handshake the owner's writes are told, closed or not.
+    if (!this.#closed || this.#budget === Infinity) this.owner.failed(error);
     this.#settle();
   };
 

@@ -2,6 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
+import { RecordLayer, type RecordReceiver } from "./record_layer.ts";
 import type { ProxyInfo } from "../transport/proxy_info.ts";
 import type { Transport, TransportSecurity } from "../transport/transport.ts";
 
@@ -25,6 +26,7 @@ interface Write {
 /** What the engine tells of the connection; whether it was cut off is found out here. */
 type Security = TransportSecurity & { truncated: boolean };
 
+const nothing = () => {};
 const closedError = () => new Deno.errors.BadResource("The connection is closed");
 const canceledError = () => Object.assign(new Deno.errors.Interrupted("operation canceled"), { code: "EINTR" });
 const pipeError = () => Object.assign(new Deno.errors.BrokenPipe("Broken pipe"), { code: "EPIPE" });
@@ -33,11 +35,12 @@ const pipeError = () => Object.assign(new Deno.errors.BrokenPipe("Broken pipe"),
  * See the module's comment. The TLS socket always flows, because it loses the end of a peer while it is paused; what comes
  * is kept here, and the carrier reads no more while there is much of it.
  */
-export class TlsTransport implements Transport, CarrierOwner {
+export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
   readonly joinsWrites = true;
   readonly security: Security;
   readonly #carrier: TlsCarrier;
   readonly #stream: Duplex;
+  readonly #layer: RecordLayer | undefined;
   #chunks: Uint8Array[] = [];
   // Where the first of them begins: what is before was read.
   #at = 0;
@@ -56,15 +59,35 @@ export class TlsTransport implements Transport, CarrierOwner {
     this.#stream = stream;
     this.#carrier = carrier;
     this.security = security;
-    carrier.secured(this);
-    stream.on("data", (chunk: Uint8Array) => this.#arrive(chunk));
+    // Nearly nothing but the ends is left to the streams.
+    const layer = this.#layer = RecordLayer.of(stream, this);
+    carrier.secured(this, layer && ((records) => this.#open(layer, records)));
+    if (layer === undefined) stream.on("data", (chunk: Uint8Array) => this.arrived(chunk));
+    else stream.resume(); // for its end
     stream.on("end", () => this.#end());
     stream.on("error", (error) => this.#fail(error));
   }
 
-  /** For the carrier: the transport failed. */
+  /** For the record layer, or the TLS socket: plaintext has come. */
+  arrived(chunk: Uint8Array): void {
+    if (this.#closed) return;
+    const read = this.#read;
+    this.#read = undefined;
+    // Whoever waits has seen the queue empty.
+    if (read !== undefined && chunk.length <= read.buffer.length) {
+      read.buffer.set(chunk);
+      return read.resolve(chunk.length);
+    }
+    this.#chunks.push(chunk);
+    this.#queued += chunk.length;
+    read?.resolve(this.#fill(read.buffer));
+    if (this.#queued >= HIGH_WATER_BYTES) this.#carrier.held = true;
+  }
+
+  /** For the carrier: the transport failed. What was being written when it was closed hears of it now. */
   failed(error: unknown): void {
-    this.#fail(error);
+    if (this.#closed) this.#cancelWrites();
+    else this.#fail(error);
   }
 
   /** For the carrier: the FIN has come. An end that the TLS socket has told before was the peer's own. */
@@ -124,9 +147,12 @@ export class TlsTransport implements Transport, CarrierOwner {
     if (this.#failed || this.#finishing !== undefined) return Promise.reject(pipeError());
     if (bytes.length === 0) return Promise.resolve(0);
     const part = bytes.length > MAX_WRITE_BYTES ? bytes.subarray(0, MAX_WRITE_BYTES) : bytes;
+    const records = this.#layer?.seal(part);
+    if (this.#layer !== undefined && records === undefined) return Promise.reject(pipeError());
     return new Promise((resolve, reject) => {
       this.#writes.push({ bytes: part.length, resolve, reject });
-      this.#stream.write(part, this.#wrote);
+      if (records === undefined) this.#stream.write(part, this.#wrote);
+      else this.#carrier.write(records, this.#wrote);
     });
   }
 
@@ -140,14 +166,19 @@ export class TlsTransport implements Transport, CarrierOwner {
   close(): void {
     if (this.#closed) throw closedError();
     this.#closed = true;
-    const [read, writes] = [this.#read, this.#writes.splice(0)];
+    const read = this.#read;
     this.#read = undefined;
     this.#chunks = [];
     this.#stream.destroy();
     this.#carrier.close();
     this.#carrier.transport.close();
     read?.reject(canceledError());
-    for (const write of writes) write.reject(canceledError());
+    // Where the records have gone down at once, the carrier tells whether the kernel has taken them all the same.
+    if (this.#layer === undefined) this.#cancelWrites();
+  }
+
+  #cancelWrites(): void {
+    for (const write of this.#writes.splice(0)) write.reject(canceledError());
   }
 
   async #finish(): Promise<void> {
@@ -166,19 +197,9 @@ export class TlsTransport implements Transport, CarrierOwner {
     write.reject(this.#takeFailure()?.error ?? error);
   };
 
-  #arrive(chunk: Uint8Array): void {
-    if (this.#closed) return;
-    const read = this.#read;
-    this.#read = undefined;
-    // Whoever waits has seen the queue empty.
-    if (read !== undefined && chunk.length <= read.buffer.length) {
-      read.buffer.set(chunk);
-      return read.resolve(chunk.length);
-    }
-    this.#chunks.push(chunk);
-    this.#queued += chunk.length;
-    read?.resolve(this.#fill(read.buffer));
-    if (this.#queued >= HIGH_WATER_BYTES) this.#carrier.held = true;
+  #open(layer: RecordLayer, records: Uint8Array): void {
+    const answer = layer.open(records);
+    if (answer !== undefined) this.#carrier.write(answer, nothing);
   }
 
   #fill(buffer: Uint8Array): number {

@@ -61,6 +61,43 @@ for (const engine of ENGINES) {
     });
   }
 
+  Deno.test(`openssl s_client changes its keys, and ours, in the middle (${engine})`, async () => {
+    await using files = await PemFiles.make();
+    await using app = listenEcho(serving(engine, pair));
+    const child = new Deno.Command("openssl", {
+      args: [
+        ...["s_client", "-connect", `127.0.0.1:${app.address()!.port}`, "-servername", "localhost"], // it listens
+        ...["-tls1_3", "-CAfile", await files.put(authority.cert), "-verify_return_error"],
+      ],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const said = { out: "", err: "" };
+    let heard = () => {};
+    const listening = [["out", child.stdout] as const, ["err", child.stderr] as const].map(async ([name, stream]) => {
+      for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+        said[name] += text;
+        heard();
+      }
+    });
+    const writer = child.stdin.getWriter();
+    const say = async (line: string, name: keyof typeof said, answer: string) => {
+      await writer.write(new TextEncoder().encode(`${line}\n`));
+      while (!said[name].includes(answer)) await new Promise<void>((resolve) => heard = resolve);
+    };
+    await say("before", "out", "before\n");
+    for (const turn of ["first", "second", "third"]) {
+      said.err = "";
+      await say("K", "err", "KEYUPDATE"); // its own keys, and it asks for others of ours
+      await say(turn, "out", `${turn}\n`);
+    }
+    await writer.write(new TextEncoder().encode("Q\n"));
+    await writer.close().catch(() => {});
+    await Promise.all(listening);
+    assertEquals((await child.status).code, 0, said.err);
+  });
+
   for (const kind of KEY_KINDS) {
     Deno.test(`openssl s_client verifies our server (${engine}) with ${kind.kind}`, async () => {
       await using files = await PemFiles.make();

@@ -1,0 +1,81 @@
+/**
+ * What makes records of plaintext and plaintext of records in a TLS socket of the runtime, without the streams around it:
+ * their bookkeeping costs more than the encryption of a small message, and each of them copies.
+ */
+
+import type { Duplex } from "node:stream";
+
+/** The object below a TLS socket, as the runtime's own stream code uses it; nothing documents it. */
+interface Handle {
+  onread(this: Handle, bytes?: ArrayBuffer): void;
+  readStart(): number;
+  readBuffer(records: Uint8Array): void;
+  drainEncOut(): Uint8Array<ArrayBuffer>;
+}
+
+type WriteBuffer = (this: Handle, request: object, bytes: Uint8Array) => number;
+
+/** What the runtime encrypts at a time; it keeps the rest of a larger write. */
+const MOST_BYTES = 49_152;
+
+// What the runtime would tell when a write is done. There is nothing to tell: what was written comes out at once.
+const REQUEST = {};
+
+/** Gets the plaintext; the bytes are its own. */
+export interface RecordReceiver {
+  arrived(bytes: Uint8Array): void;
+}
+
+/** See the module's comment. */
+export class RecordLayer {
+  readonly #handle: Handle;
+  readonly #writeBuffer: WriteBuffer;
+  #delivered = false;
+
+  private constructor(handle: Handle, writeBuffer: WriteBuffer, receiver: RecordReceiver) {
+    this.#handle = handle;
+    this.#writeBuffer = writeBuffer;
+    const { onread } = handle;
+    handle.onread = (bytes) => {
+      // Without bytes it is the end, which the streams tell as ever.
+      if (bytes === undefined) return onread.call(handle, bytes);
+      this.#delivered = true;
+      receiver.arrived(new Uint8Array(bytes));
+    };
+    handle.readStart(); // from now on it calls the new one
+  }
+
+  /**
+   * Takes the plaintext of a TLS socket whose handshake is done, instead of its `data`. Undefined where the runtime has built
+   * it differently: then its streams are to be used.
+   */
+  static of(stream: Duplex, receiver: RecordReceiver): RecordLayer | undefined {
+    const handle: Partial<Handle> | null | undefined = Reflect.get(stream, "_handle");
+    if (handle === null || typeof handle !== "object") return undefined;
+    // The one of its own is another, which writes to the stream below by itself.
+    const writeBuffer: unknown = Object.getPrototypeOf(handle)?.writeBuffer;
+    for (const part of [handle.onread, handle.readStart, handle.readBuffer, handle.drainEncOut, writeBuffer]) {
+      if (typeof part !== "function") return undefined;
+    }
+    return new RecordLayer(handle as Handle, writeBuffer as WriteBuffer, receiver);
+  }
+
+  /** Takes what the peer has sent; gives what has to be answered at once, an alert perhaps. */
+  open(records: Uint8Array): Uint8Array | undefined {
+    this.#delivered = false;
+    this.#handle.readBuffer(records);
+    if (this.#delivered) return undefined; // an answer to what comes with data goes out with the next write
+    const answer = this.#handle.drainEncOut();
+    return answer.length > 0 ? answer : undefined;
+  }
+
+  /** Makes records of all the bytes; undefined where the TLS socket is gone. */
+  seal(bytes: Uint8Array): Uint8Array | undefined {
+    for (let at = 0; at < bytes.length; at += MOST_BYTES) {
+      const part = bytes.length <= MOST_BYTES ? bytes : bytes.subarray(at, at + MOST_BYTES);
+      if (this.#writeBuffer.call(this.#handle, REQUEST, part) !== 0) return undefined;
+    }
+    const records = this.#handle.drainEncOut();
+    return records.length > bytes.length ? records : undefined;
+  }
+}
