@@ -43,7 +43,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
   override readonly host: SocketHost | undefined;
   allowHalfOpen: boolean;
   needDrain = false;
-  // The asynchronous context of the write that gave false: `drain` is its answer.
+  // The asynchronous context of the write that gave false, or of whoever listens because of that: `drain` is its answer.
   #drainContext: ReturnType<typeof AsyncLocalStorage.snapshot> | undefined;
   /** The protocols on this socket that keep bytes. */
   holders: ByteHolder[] | undefined;
@@ -180,6 +180,13 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     this.needDrain = true;
     this.host?.witness?.queueHigh(this.face, this.queue.length);
     return false;
+  }
+
+  /** A write has given false, or somebody listens for `drain`: once both are so, it is told in the context of now. */
+  keepDrainContext(): void {
+    // A snapshot takes microseconds: whoever does not listen does not pay for it.
+    if (this.#drainContext !== undefined || !this.needDrain || this.face.listenerCount("drain") === 0) return;
+    this.#drainContext = AsyncLocalStorage.snapshot();
   }
 
   #refuseWrite(callback: WriteCallback | undefined, ends: boolean): void {

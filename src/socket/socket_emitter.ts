@@ -55,6 +55,7 @@ export abstract class SocketEmitter extends EventEmitter<TCPSocketEvents> {
     if (event === "data") this.dataListenersChange("coming");
     super.on(event as "end", listener);
     if (event === "data") this.dataListenersChange("came");
+    else if (event === "drain") this.drainListenerCame();
     return this;
   }
 
@@ -80,6 +81,7 @@ export abstract class SocketEmitter extends EventEmitter<TCPSocketEvents> {
     if (event === "data") this.dataListenersChange("coming");
     super.prependListener(event as "end", listener);
     if (event === "data") this.dataListenersChange("came");
+    else if (event === "drain") this.drainListenerCame();
     return this;
   }
 
@@ -114,4 +116,7 @@ export abstract class SocketEmitter extends EventEmitter<TCPSocketEvents> {
 
   /** A `data` listener is about to be added, which this may refuse by throwing, was added, or was removed. */
   protected abstract dataListenersChange(change: "coming" | "came" | "left"): void;
+
+  /** A `drain` listener was added. */
+  protected abstract drainListenerCame(): void;
 }

@@ -224,6 +224,10 @@ export abstract class SocketFacts extends SocketEmitter {
     return this.#security?.getPeerCertificate();
   }
 
+  protected override drainListenerCame(): void {
+    this.#connection.keepDrainContext();
+  }
+
   get #security(): TransportSecurity | undefined {
     return this.#connection.transport?.security;
   }
