@@ -16,6 +16,7 @@ import { Departure } from "./departure.ts";
 import { endGuarded, takeGuarded } from "./guarded_consumer.ts";
 import { canWrite, type LifecycleEvent, type LifecycleState, step } from "./lifecycle.ts";
 import { claimedError, overflowError, reasonOfEnd, reasonOfFailure, refusedWrite } from "./endings.ts";
+import { Loan } from "./lending.ts";
 import { letGo, NOBODY, nobodyReads } from "./nobody.ts";
 import { ReadLoop, type ReadPort, type Taken } from "./read_loop.ts";
 import { shape, type ShapingPort } from "./shaping.ts";
@@ -151,7 +152,11 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
   write(bytes: Uint8Array, callback?: WriteCallback, ends = false): boolean {
     if (!this.beginWrite(callback, ends)) return false;
     this.queue.append(bytes);
-    if (this.account !== undefined && !this.queue.copies(bytes.length)) this.account.keeps(bytes);
+    if (!this.queue.copies(bytes.length)) {
+      this.account?.keeps(bytes);
+      const loan = Loan.keeps(bytes);
+      if (loan !== undefined) this.queue.whenSent(loan.back);
+    }
     if (callback !== undefined) this.queue.whenSent(callback);
     return this.endWrite();
   }

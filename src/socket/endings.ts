@@ -1,5 +1,6 @@
 /** The errors that end a connection or refuse a write, and the reasons that go with them. */
 
+import { typeError } from "../base/argument_errors.ts";
 import { FrameError, TcpError } from "../base/errors.ts";
 import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { LifecycleState } from "./lifecycle.ts";
@@ -107,6 +108,14 @@ export function forsakenError(endMs: number): TcpError {
 /** The TLS handshake took too long. */
 export function handshakeTimeout(handshakeMs: number): TcpError {
   return new TcpError(`No TLS handshake within ${handshakeMs} ms (deadlines.handshakeMs)`, { code: "ETIMEDOUT" });
+}
+
+/** Bytes that are lent for a call went into a function that goes on behind it. */
+export function asyncReadError(): TypeError {
+  return typeError(
+    "ERR_INVALID_RETURN_VALUE",
+    "onRead: the callback must not be async; its bytes are lent for the call only",
+  );
 }
 
 /** A second face wants to read. */

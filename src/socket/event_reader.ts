@@ -4,6 +4,8 @@ import type { Buffer } from "node:buffer";
 import { StringDecoder } from "node:string_decoder";
 import type { Connection } from "./connection.ts";
 import type { ByteHolder, ReadConsumer } from "./connection_ports.ts";
+import { asyncReadError, claimedError } from "./endings.ts";
+import { Loan } from "./lending.ts";
 import type { Pipe } from "./pipe.ts";
 import type { Taken } from "./read_loop.ts";
 
@@ -18,6 +20,9 @@ export class EventReader implements ReadConsumer, ByteHolder {
   #encoding: BufferEncoding | undefined;
   #decoder: StringDecoder | undefined;
   #pipes: Pipe[] | undefined;
+  // Whom chunks are lent to, by `onRead`.
+  #callee: ((bytes: Buffer) => unknown) | undefined;
+  #loan: Loan | undefined;
   // Those that the end of a client's connection has cut off before its peer had ended.
   #cut: Pipe[] | undefined;
 
@@ -26,16 +31,28 @@ export class EventReader implements ReadConsumer, ByteHolder {
   }
 
   get kind(): string {
-    return 'the "data" event';
+    return this.#callee === undefined ? 'the "data" event' : "onRead";
   }
 
   get unheard(): boolean {
     return !this.#flowing && !this.paused && this.#pipes === undefined;
   }
 
-  /** Takes the read side, or throws because another face has it. */
+  /** Takes the read side for listeners and pipes, or throws because another face has it. */
   claim(): void {
+    if (this.#callee !== undefined) throw claimedError('the "data" event', this.kind);
     this.#connection.claim(this);
+  }
+
+  /** Calls back with what comes, and lends it for the call; see `TCPSocket.onRead`. */
+  lendTo(callee: (bytes: Buffer) => unknown): void {
+    const heard = this.#connection.face.listenerCount("data") > 0 || this.#pipes !== undefined;
+    if (this.#callee !== undefined || heard) throw claimedError("onRead", this.kind);
+    if (this.#decoder !== undefined) throw claimedError("onRead", "setEncoding");
+    this.#connection.claim(this);
+    this.#callee = callee;
+    this.#lendOrGive();
+    if (!this.paused) this.#flow();
   }
 
   /** Whether nothing flows because `pause()` was called, or because the target of the last pipe is gone. */
@@ -52,7 +69,8 @@ export class EventReader implements ReadConsumer, ByteHolder {
 
   /** A listener or a pipe left; without any, reading stops. */
   stopIfUnheard(): void {
-    if (this.#pipes === undefined && this.#connection.face.listenerCount("data") === 0) this.#flowing = false;
+    const unheard = this.#pipes === undefined && this.#callee === undefined;
+    if (unheard && this.#connection.face.listenerCount("data") === 0) this.#flowing = false;
     this.#lendOrGive();
   }
 
@@ -63,7 +81,7 @@ export class EventReader implements ReadConsumer, ByteHolder {
 
   /** Flows, even if nobody listens; then the data is thrown away. */
   resume(): void {
-    this.claim();
+    this.#connection.claim(this);
     this.paused = false;
     this.#flow();
   }
@@ -78,6 +96,7 @@ export class EventReader implements ReadConsumer, ByteHolder {
   }
 
   setEncoding(encoding: BufferEncoding): void {
+    if (this.#callee !== undefined) throw claimedError("setEncoding", this.kind);
     if (this.#decoder === undefined) (this.#connection.holders ??= []).push(this);
     this.#encoding = encoding;
     this.#decoder = new StringDecoder(encoding);
@@ -104,6 +123,7 @@ export class EventReader implements ReadConsumer, ByteHolder {
 
   take(chunk: Buffer): Taken {
     if (!this.#flowing) return "hold";
+    if (this.#callee !== undefined) return this.#lend(this.#callee, chunk);
     const pipes = this.#pipes;
     if (pipes === undefined) {
       this.#emit(chunk);
@@ -140,10 +160,27 @@ export class EventReader implements ReadConsumer, ByteHolder {
     const next = new EventReader(connection);
     if (this.paused && !lifted) next.pause();
     if (this.#encoding !== undefined) next.setEncoding(this.#encoding);
+    if (this.#callee !== undefined) {
+      next.lendTo(this.#callee);
+      return next;
+    }
     const flows = this.#flowing && this.#cut === undefined;
     if (flows || connection.face.listenerCount("data") > 0) next.start();
     for (const pipe of this.#cut ?? []) if (pipe.canGoOn) next.addPipe(pipe.from(connection));
     return next;
+  }
+
+  #lend(callee: (bytes: Buffer) => unknown, chunk: Buffer): Taken {
+    const loan = this.#loan ??= new Loan();
+    try {
+      const more = loan.during(chunk, callee);
+      if (more === false) this.pause();
+      else if (more instanceof Promise) throw asyncReadError();
+    } catch (thrown) {
+      this.#connection.handlerThrew(thrown);
+    }
+    const { reader } = this.#connection;
+    return loan.lasts(() => reader.giveBack(chunk)) ? "wait" : "go";
   }
 
   #emit(chunk: Buffer): void {
@@ -158,10 +195,10 @@ export class EventReader implements ReadConsumer, ByteHolder {
     this.#connection.wantMore();
   }
 
-  /** With one pipe to a socket and nobody else, no chunk changes hands and one buffer serves for all. */
+  /** With one pipe to a socket, or `onRead`, and nobody else, no chunk changes hands and one buffer serves for all. */
   #lendOrGive(): void {
     const pipes = this.#pipes;
-    this.#connection.reader.lends = pipes?.length === 1 && pipes[0]!.canLend &&
-      this.#connection.face.listenerCount("data") === 0;
+    this.#connection.reader.lends = this.#callee !== undefined || pipes?.length === 1 && pipes[0]!.canLend &&
+        this.#connection.face.listenerCount("data") === 0;
   }
 }

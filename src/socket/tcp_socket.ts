@@ -21,10 +21,10 @@ import { armIdleTimer } from "./idle_timer.ts";
 import { SocketIteration } from "./iteration.ts";
 import { checkTarget, Pipe, type PipeTarget } from "./pipe.ts";
 import { resolveSocketSettings, SOCKET_OPTION_KEYS, type SocketSettings, type TCPSocketOptions } from "./settings.ts";
-import { connectionOf, renewConnection, SocketFacts } from "./socket_facts.ts";
+import { connectionOf, renewConnection } from "./socket_facts.ts";
+import { SocketSwitches } from "./socket_switches.ts";
 import { startUpgrade, type UpgradeOptions, type UpgradeState } from "./upgrade.ts";
 import { makeReadable, makeWritable } from "./socket_streams.ts";
-import { retune } from "./tuning.ts";
 import type { WriteCallback } from "./write_queue.ts";
 import { checkEncoding, toBytes } from "./written_data.ts";
 
@@ -63,7 +63,7 @@ export function adoptTransport(transport: Transport, settings: SocketSettings, h
  * assertEquals((await client.closed).reason, "peer");
  * ```
  */
-export class TCPSocket<State = unknown> extends SocketFacts {
+export class TCPSocket<State = unknown> extends SocketSwitches {
   /** Yours: whatever you want to remember of this peer. */
   state: State = undefined as State;
 
@@ -267,6 +267,31 @@ export class TCPSocket<State = unknown> extends SocketFacts {
   }
 
   /**
+   * Calls back with what comes, from one buffer for all of it: the fastest way to read for whoever keeps nothing. `bytes`
+   * is yours during the call only; copy what you need for longer. What you write of it within the call, to any socket of
+   * this library, need not be copied: the next read waits for those writes. Give `false` to pause; `resume()` goes on.
+   *
+   * It claims the read side, as any other face (`ERR_READ_CLAIMED`). An async callback is an error, because its bytes
+   * would be overwritten while it waits.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from "@verb/tcp";
+   *
+   * let total = 0;
+   * await using app = createServer().onConnection((socket) => {
+   *   socket.onRead((bytes) => void (total += bytes.length));
+   * });
+   * app.listen(0, "127.0.0.1");
+   * ```
+   */
+  onRead(callback: (bytes: Buffer) => void | false): this {
+    checkFunction("callback", callback);
+    this.#events.lendTo(callback);
+    return this;
+  }
+
+  /**
    * Hands everything that comes to `target`, another socket or a writable of `node:stream`, at the target's pace, and
    * ends it at our peer's end unless `end` is false. Gives the target.
    *
@@ -324,33 +349,6 @@ export class TCPSocket<State = unknown> extends SocketFacts {
     const ms = checkMs("timeoutMs", timeoutMs, 0);
     armIdleTimer(connectionOf(this), ms, false);
     if (listener !== undefined) ms === 0 ? this.off("timeout", listener) : this.once("timeout", listener);
-    return this;
-  }
-
-  /** Switches TCP_NODELAY, which is on by default. Holds for the connection to come where there is none yet. */
-  setNoDelay(on = true): this {
-    retune(connectionOf(this), "noDelay", on);
-    return this;
-  }
-
-  /**
-   * Switches SO_KEEPALIVE, which is on by default; for the connection to come, too. Deno cannot set the delay: it is
-   * accepted and has no effect.
-   */
-  setKeepAlive(on = false, _initialDelayMs?: number): this {
-    retune(connectionOf(this), "keepAlive", on);
-    return this;
-  }
-
-  /** Lets the process live while this socket does; the default. */
-  ref(): this {
-    retune(connectionOf(this), "background", false);
-    return this;
-  }
-
-  /** Lets the process end although this socket lives. Without a connection it holds for the one to come. */
-  unref(): this {
-    retune(connectionOf(this), "background", true);
     return this;
   }
 

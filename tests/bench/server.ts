@@ -16,6 +16,7 @@ interface Ping {
 const modes: Record<string, (socket: TCPSocket) => void> = {
   echo: (socket) => socket.on("data", (data) => socket.write(data)),
   relay: (socket) => socket.pipe(socket),
+  lend: (socket) => socket.onRead((bytes) => void socket.write(bytes)),
   sink: (socket) => socket.on("data", () => {}),
   raw: (socket) => {
     const protocol = new MessageProtocol(socket, { codec: lengthPrefixed() }).attach();
