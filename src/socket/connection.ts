@@ -181,8 +181,8 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     if (!this.inTurn) this.queue.schedule();
     if (this.queue.length < this.settings.highWaterMarkBytes) return true;
     if (this.needDrain) return false;
-    this.#drainContext = AsyncLocalStorage.snapshot();
     this.needDrain = true;
+    this.keepDrainContext();
     this.host?.witness?.queueHigh(this.face, this.queue.length);
     return false;
   }
