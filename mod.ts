@@ -86,6 +86,7 @@ export type { RateDeadline, SocketDeadlines } from "./src/socket/deadline_option
 export type { SocketLimits, TcpOptions, TCPSocketOptions } from "./src/socket/settings.ts";
 export { type Listener, SocketEmitter, type TCPSocketEvents } from "./src/socket/socket_emitter.ts";
 export { SocketFacts } from "./src/socket/socket_facts.ts";
+export { SocketSwitches } from "./src/socket/socket_switches.ts";
 export { TCPSocket } from "./src/socket/tcp_socket.ts";
 export type { WriteCallback } from "./src/socket/write_queue.ts";
 

@@ -224,6 +224,7 @@ export abstract class SocketFacts extends SocketEmitter {
     return this.#security?.getPeerCertificate();
   }
 
+  /** For {@link SocketEmitter}. */
   protected override drainListenerCame(): void {
     this.#connection.keepDrainContext();
   }
