@@ -8,9 +8,10 @@
  * @module
  */
 
+import { type InspectedRooms, inspectHandler } from "@verb/tcp/observe";
+import type { Chat } from "./chat.ts";
 import { type ChatClient, connectChat } from "./client.ts";
 import { createChatServer } from "./server.ts";
-import { inspectHandler } from "@verb/tcp/observe";
 
 const GUESTS = ["Ann", "Ben", "Cleo", "Dora", "Emil", "Fay", "Gus", "Hal", "Ida", "Jon", "Kim", "Leo", "Mia", "Nils"];
 const ROOMS = ["harbour", "café", "lighthouse", "market"];
@@ -61,7 +62,9 @@ async function visit(nickname: string, port: number, over: AbortSignal): Promise
     if (Math.random() < 0.03) client.send({ type: "join_room", room: pick(ROOMS) });
     await pause(100, 1_500, over);
   }
-  if (Math.random() < 0.2) client.socket.destroy();
+  const manners = Math.random();
+  if (manners < 0.1) client.socket.write("GET / HTTP/1.1\r\n\r\n"); // to the server that is a frame of 1.2 GB
+  else if (manners < 0.2) client.socket.destroy();
   else client.socket.end();
   await heard;
 }
@@ -75,6 +78,17 @@ async function comeAndGo(nickname: string, port: number, over: AbortSignal): Pro
   }
 }
 
+/** The rooms as guests know them: the chat keeps others for nicknames and whispers. */
+function guestRooms({ rooms }: Chat): InspectedRooms {
+  const prefix = "room ";
+  const names = () => rooms.names().filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  return {
+    names,
+    size: (name) => rooms.size(prefix + name),
+    metrics: () => ({ rooms: names().length, members: rooms.metrics().members }),
+  };
+}
+
 /** Runs the chat with its guests and its live page until Ctrl-C. */
 export async function inspectChat(): Promise<void> {
   const { app, chat } = createChatServer();
@@ -82,7 +96,7 @@ export async function inspectChat(): Promise<void> {
   await new Promise<void>((resolve) => app.listen(0, "127.0.0.1", resolve));
   const { port = 0 } = app.address() ?? {};
 
-  const inspect = inspectHandler(app, { name: "Chat", rooms: chat.rooms });
+  const inspect = inspectHandler(app, { name: "Chat", rooms: guestRooms(chat) });
   const http = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, inspect);
   console.log(
     `The chat server listens on 127.0.0.1:${port}, ${GUESTS.length} guests come and go. Its live page, until Ctrl-C:`,

@@ -83,8 +83,8 @@ ${figure("heldBytes", "Held in memory")}
       <th scope="col" class="peer">Peer</th>
       <th scope="col" class="number">Read/s</th>
       <th scope="col" class="number">Written/s</th>
-      <th scope="col" class="queue">Send queue</th>
-      <th scope="col" class="number wide">Unread</th>
+      <th scope="col" class="queue" title="Bytes that wait to be sent">Queue</th>
+      <th scope="col" class="number wide" title="Bytes that nobody has taken yet">Unread</th>
       <th scope="col" class="number wide">Read</th>
       <th scope="col" class="number wide">Written</th>
       <th scope="col" class="number middle">Age</th>

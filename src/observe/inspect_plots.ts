@@ -115,11 +115,11 @@ const PLOTS = [
   ] },
 ];
 
-/** The end of an axis: 2, 4 or 10 times a power of ten of its unit, so that its half is a round number too. */
+/** The end of an axis: 2, 4, 6 or 10 times a power of ten of its unit, so that its half is a round number too. */
 function axisEnd(value, binary) {
   let power = 1;
   if (binary) while (power * 1000 < value) power *= 1024;
-  for (;; power *= 10) for (const step of [2, 4, 10]) if (step * power >= value) return step * power;
+  for (;; power *= 10) for (const step of [2, 4, 6, 10]) if (step * power >= value) return step * power;
 }
 
 /** What a series shows at a sample; undefined where it has nothing to say. */

@@ -112,10 +112,11 @@ function showTroubles(troubles) {
   }
   shown.forEach((one, index) => {
     const [what, often, where] = list.children[index].children;
-    say(what, one.code ? one.what + " (" + one.code + ")" : one.what);
-    what.title = what.textContent;
+    say(what, one.what);
+    what.title = one.what;
     say(often, one.count > 1 ? "×" + count(one.count) : "");
-    say(where, one.at === undefined ? "" : clockTime(one.at) + (one.peer ? " · " + one.peer : ""));
+    say(where, one.at === undefined ? "" : [clockTime(one.at), one.peer, one.code].filter(Boolean).join(" · "));
+    where.title = where.textContent;
     list.children[index].classList.toggle("nothing", one.at === undefined);
   });
 }
@@ -143,6 +144,7 @@ function showRooms(rooms) {
 
 // ---- Connections ----
 
+const MAX_ROWS = 32; // as many as a message has
 const STATES = { opening: "opening", open: "", readOnly: "we ended", writeOnly: "peer ended", closed: "closing" };
 
 function makeRow() {
@@ -186,9 +188,9 @@ function showConnections({ connections, address }) {
   while (rows.children.length < list.length) rows.append(makeRow());
   list.forEach((one, index) => showRow(rows.children[index], one));
   const kind = byQueue ? "with the fullest queues" : "busiest";
-  say($("shown"), total > list.length && list.length > 0
-    ? "the " + count(list.length) + " " + kind + " of " + count(total)
-    : count(list.length) + (list.length === total ? "" : " of " + count(total)));
+  const cut = list.length >= MAX_ROWS && total > list.length;
+  const shown = (cut ? "the " : "") + count(list.length) + (cut ? " " + kind : "");
+  say($("shown"), list.length === total ? shown : shown + " of " + count(total));
   $("empty").hidden = list.length > 0;
   say($("empty"), byQueue && total > 0
     ? "Nothing waits to be sent"
@@ -338,7 +340,7 @@ async function followForEver() {
     }
     if (latest !== before) pauseMs = FIRST_PAUSE_MS;
     const last = latest === undefined ? "" : " These figures are of " + clockTime(latest.at) + ".";
-    tellFeed("lost", "Feed lost", why + "Trying again by itself." + last);
+    tellFeed("lost", "Feed lost", (why || "The server does not answer. ") + "Trying again by itself." + last);
     await new Promise((resolve) => {
       hurry = resolve;
       window.setTimeout(resolve, pauseMs);

@@ -60,7 +60,7 @@ h1, .address { overflow-wrap: anywhere; unicode-bidi: isolate; }
   max-width: calc(100vw - 32px); width: max-content; padding: 10px 16px; border-radius: 8px;
   color: var(--bad); background: var(--bad-ground); border: 1px solid currentColor;
 }
-[data-feed="lost"] #main { opacity: .6; }
+[data-feed="lost"] :is(#main, #state) { opacity: .75; filter: grayscale(1); }
 
 main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; max-width: 1680px; margin: 0 auto; padding: 14px 20px 28px; }
 .figures { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); background: var(--panel); border: 1px solid var(--edge); border-radius: 8px; }
@@ -110,10 +110,10 @@ td { border-bottom: 1px solid var(--grid); }
 th:first-child, td:first-child { padding-left: 0; }
 .number { text-align: right; }
 .peer { width: 21%; unicode-bidi: isolate; }
-.queue { width: 130px; padding-left: 18px; }
+.queue { width: 142px; padding-left: 18px; }
 .marks { width: 116px; padding-left: 14px; }
 td.queue { display: table-cell; }
-td.queue > span:first-child { display: inline-block; width: 62px; }
+td.queue > span:first-child { display: inline-block; width: 72px; }
 .gauge { display: inline-block; width: 36px; height: 6px; border-radius: 3px; background: var(--track); overflow: hidden; vertical-align: middle; }
 .gauge .stripe { display: block; height: 100%; background: var(--one); }
 .gauge.nothing { visibility: hidden; }
@@ -129,11 +129,11 @@ td.queue > span:first-child { display: inline-block; width: 62px; }
 .tally .odd .stripe { background: var(--two); }
 .tally .nothing, .tally .nothing .amount { color: var(--quiet); font-weight: 400; }
 
-.troubles { list-style: none; margin: 6px 0 0; padding: 0; min-height: 129px; }
-.troubles li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 12px; height: 43px; }
+.troubles { list-style: none; margin: 6px 0 0; padding: 0; min-height: 141px; }
+.troubles li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 12px; height: 47px; align-content: start; line-height: 1.35; }
 .troubles .what { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .troubles .often { font-weight: 600; }
-.troubles .quiet { grid-column: 1 / -1; unicode-bidi: isolate; }
+.troubles .quiet { grid-column: 1 / -1; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; unicode-bidi: isolate; }
 .troubles .nothing { color: var(--quiet); }
 
 .door { max-width: 360px; margin: 12vh auto 0; }

@@ -249,7 +249,10 @@ browse("a page whose feed is lost says so, and comes back by itself", async (bro
   await untilText(page, "open", "1");
   await first[Symbol.asyncDispose]();
   await untilText(page, "feed", "Feed lost");
-  assertMatch(await textOf(page, "notice"), /^Trying again by itself\. These figures are of \d\d:\d\d:\d\d\.$/);
+  assertMatch(
+    await textOf(page, "notice"),
+    /^The server does not answer\. Trying again by itself\. These figures are of \d\d:\d\d:\d\d\.$/,
+  );
   assertEquals(await textOf(page, "open"), "1");
   client.socket.destroy();
   await using _second = new Show(app, {}, port);
