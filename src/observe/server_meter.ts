@@ -160,8 +160,8 @@ function recordDurations(app: TcpServer, provider: OtelMeterProvider, server: Se
     advice: inSeconds(HANDSHAKE_BOUNDS_MS),
   });
   return app.observe((event) => {
-    if (event.type === "drain.start") server.look(); // it still listens, for the last time
-    else if (event.type === "connection.close") {
+    server.lookOnce(event.server);
+    if (event.type === "connection.close") {
       const { reason } = event.receipt;
       const failed = reason === "local" || reason === "peer" ? {} : { "error.type": reason };
       connections.record(event.openMs / 1_000, { ...server.of(event.remoteAddress), ...failed });
@@ -177,6 +177,8 @@ function recordDurations(app: TcpServer, provider: OtelMeterProvider, server: Se
 /** Whose numbers they are: where the server listens, or has listened last. */
 class ServerAttributes {
   readonly #app: TcpServer;
+  // The name of the place that was looked up for an event.
+  #place: string | undefined;
   #last: OtelAttributes = {};
 
   constructor(app: TcpServer) {
@@ -184,12 +186,18 @@ class ServerAttributes {
   }
 
   get attributes(): OtelAttributes {
-    this.look();
+    this.#look();
     return this.#last;
   }
 
-  /** Remembers where the server listens, if it does now. */
-  look(): void {
+  /** An event has come from there. The last one that comes while the server still listens tells of its drain. */
+  lookOnce(place: string | undefined): void {
+    if (place === this.#place) return;
+    this.#place = place;
+    this.#look();
+  }
+
+  #look(): void {
     const address = this.#app.address<ServerAddress | string>();
     if (typeof address === "string") this.#last = { "server.address": address };
     else if (address !== null) this.#last = { "server.address": address.address, "server.port": address.port };
@@ -197,8 +205,8 @@ class ServerAttributes {
 
   /** With the kind of a connection. */
   of(remoteAddress: string | undefined): OtelAttributes {
-    if (remoteAddress === undefined) return { ...this.attributes, "network.transport": "unix" };
+    if (remoteAddress === undefined) return { ...this.#last, "network.transport": "unix" };
     const type = remoteAddress.includes(":") ? "ipv6" : "ipv4";
-    return { ...this.attributes, "network.transport": "tcp", "network.type": type };
+    return { ...this.#last, "network.transport": "tcp", "network.type": type };
   }
 }

@@ -113,3 +113,9 @@ Deno.test("logTo() refuses options that make no sense", () => {
   // @ts-expect-error there is no such option
   assertThrows(() => logTo(app, { colour: true }), TypeError, "colour");
 });
+
+Deno.test("logTo() writes the time of each event, whatever came before", () => {
+  const times = [1_699_999_999_999, 1_700_000_000_000, 1_700_000_000_007, 1_700_000_001_070, 1_699_999_999_999];
+  const lines = told({}, ...times.map((at) => ({ type: "drain.start", at, open: 0 }) as const));
+  assertEquals(lines.map(({ time }) => time), times.map((at) => new Date(at).toISOString()));
+});
