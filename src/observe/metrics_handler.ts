@@ -42,7 +42,7 @@ const ONLY = "default";
 export function metricsHandler(
   servers: ObservedServer | Readonly<Record<string, ObservedServer>>,
 ): (request: Request) => Response;
-/** For what `startWorkers` gives. Worker by worker its part may go back to zero, where one is replaced. */
+/** For what `startWorkers` gives: the sum of all workers, as one server. */
 export function metricsHandler(workers: ObservedWorkers): (request: Request) => Promise<Response>;
 export function metricsHandler(
   source: Source,

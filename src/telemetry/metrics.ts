@@ -109,6 +109,11 @@ export function addMetrics(one: ServerMetrics, other: ServerMetrics): ServerMetr
   return add(one, other) as ServerMetrics; // the same fields
 }
 
+/** What stays of a snapshot when its server is gone: what was counted, and nothing that is. */
+export function countsOf(metrics: ServerMetrics): ServerMetrics {
+  return { ...metrics, open: 0, preparing: 0, heldBytes: 0, queuedBytes: 0, blocked: 0 };
+}
+
 /** Adds numbers wherever they stand; what only one has is taken as it is. */
 function add(one: unknown, other: unknown): unknown {
   if (one === undefined) return other;

@@ -40,7 +40,7 @@ export type ToMain =
   | { readonly type: "pong"; readonly heapLimitBytes: number }
   | { readonly type: "metrics"; readonly id: number; readonly metrics: ServerMetrics }
   | { readonly type: "done"; readonly id: number; readonly error?: ToldError }
-  | { readonly type: "closed"; readonly report: DrainReport }
+  | { readonly type: "closed"; readonly report: DrainReport; readonly metrics: ServerMetrics }
   | { readonly type: "busPublish"; readonly id: number; readonly channel: string; readonly payload: Uint8Array }
   | { readonly type: "busSubscribe"; readonly id: number; readonly channel: string; readonly on: boolean };
 

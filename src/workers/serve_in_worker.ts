@@ -88,7 +88,7 @@ async function obey(
       return answer(done(message.id, () => app.reloadTls(message.tls)));
     case "close": {
       const report = await app.close(message.options);
-      answer({ type: "closed", report });
+      answer({ type: "closed", report, metrics: app.metrics() });
       // The message has to leave before the thread may end.
       startTimer(stopHearing, 0);
     }

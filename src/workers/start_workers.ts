@@ -10,7 +10,7 @@ import type { DrainReport } from "../telemetry/drain_report.ts";
 import type { LimitsUpdate } from "../server/limit_options.ts";
 import type { ServerAddress } from "../server/server_types.ts";
 import { type CloseOnSignalsOptions, SignalWatch } from "../server/signals.ts";
-import { addMetrics, type ServerMetrics } from "../telemetry/metrics.ts";
+import { addMetrics, countsOf, type ServerMetrics } from "../telemetry/metrics.ts";
 import type { TlsOptions } from "../tls/tls_options.ts";
 import { BusRelay } from "./bus_relay.ts";
 import type { SharedBy, ToWorker } from "./messages.ts";
@@ -66,6 +66,8 @@ export class Workers extends EventEmitter<WorkersEvents> {
   readonly #serving = new Map<WorkerThread, PromiseWithResolvers<void>>();
   readonly #relay = new BusRelay();
   readonly #pauses = new Set<Timer>();
+  // What those have counted that are gone.
+  #left: ServerMetrics = createServer().metrics();
   #ids = 0;
   #failures = 0;
   #sharedBy: SharedBy = "loadBalanced";
@@ -107,10 +109,15 @@ export class Workers extends EventEmitter<WorkersEvents> {
     return this.#address ?? null;
   }
 
-  /** The sum of what all workers have counted. Those that are gone have taken their counts with them. */
+  /**
+   * The sum of what all workers have counted, those that are gone included; one that failed has taken with it what it had
+   * counted since it was asked last.
+   */
   async metrics(): Promise<ServerMetrics> {
-    const all = await Promise.all([...this.#serving.keys()].map((thread) => askQuietly(thread)));
-    return all.filter((one) => one !== undefined).reduce(addMetrics, createServer().metrics()); // from nothing
+    const asked = [...this.#threads].filter(({ listens }) => listens);
+    await Promise.all(asked.map((thread) => askQuietly(thread)));
+    // Who has gone meanwhile counts among those that are gone.
+    return asked.flatMap(({ over, lastMetrics }) => over ? [] : lastMetrics ?? []).reduce(addMetrics, this.#left);
   }
 
   /** Changes limits in every worker, and in those to come; see `app.updateLimits`. Rejects where one refuses. */
@@ -213,6 +220,7 @@ export class Workers extends EventEmitter<WorkersEvents> {
         this.#threads.delete(thread);
         this.#serving.delete(thread);
         this.#relay.forget(thread);
+        if (thread.lastMetrics !== undefined) this.#left = addMetrics(this.#left, countsOf(thread.lastMetrics));
         const ended = () => new TcpError("The worker was ended before it listened", { code: "ECANCELED" });
         if (!serving) listens.reject(error ?? ended());
         if (error === undefined) return;
@@ -257,11 +265,11 @@ export class Workers extends EventEmitter<WorkersEvents> {
 }
 
 /** A worker that goes while it is asked has nothing to say any more. */
-async function askQuietly(thread: WorkerThread): Promise<ServerMetrics | undefined> {
+async function askQuietly(thread: WorkerThread): Promise<void> {
   try {
-    return await thread.ask((id) => ({ type: "metrics", id }));
+    await thread.ask((id) => ({ type: "metrics", id }));
   } catch {
-    return undefined;
+    // as said
   }
 }
 

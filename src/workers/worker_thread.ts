@@ -37,6 +37,10 @@ export interface WorkerMaking {
 /** See the module's comment. */
 export class WorkerThread {
   readonly id: number;
+  /** It has listened: it can be asked for its metrics. */
+  listens = false;
+  /** What it has counted, by its last word on that. */
+  lastMetrics: ServerMetrics | undefined;
   readonly #worker: Worker;
   readonly #owner: WorkerOwner;
   readonly #calls = new Map<number, PromiseWithResolvers<ServerMetrics | undefined>>();
@@ -113,12 +117,15 @@ export class WorkerThread {
         this.#heapLimitBytes = message.heapLimitBytes;
         return this.send({ type: "listen", ...this.#owner.portFor(message) });
       case "listening":
+        this.listens = true;
         return this.#owner.listening(this, message.address);
       case "failed":
         return this.#fail(toError(message.error));
       case "closed":
+        this.lastMetrics = message.metrics;
         return this.#closed.resolve(message.report);
       case "metrics":
+        this.lastMetrics = message.metrics;
         return this.#settle(message.id, message.metrics, undefined);
       case "done":
         return this.#settle(message.id, undefined, message.error);

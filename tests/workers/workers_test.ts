@@ -78,6 +78,34 @@ withWorkers(
   },
 );
 
+withWorkers(
+  "what was counted stays when workers are replaced, and what is open does not",
+  { count: 2 },
+  async (workers) => {
+    const before = await oneOfEach(workers);
+    for (const one of before.values()) await one.ask("hello");
+    const { accepted, messagesReceived } = await workers.metrics();
+    const restarted = workers.restart();
+    for (const { socket } of before.values()) {
+      await socket.closed;
+      const during = await workers.metrics();
+      assert(during.accepted >= accepted && during.messagesReceived >= messagesReceived);
+    }
+    await restarted;
+    const after = await workers.metrics();
+    assertEquals([after.open, after.accepted, after.messagesReceived], [0, accepted, messagesReceived]);
+    assertEquals(Object.values(after.closed).reduce((sum, count) => sum + count), accepted);
+    const again = await client(workers);
+    const failed = new Promise((resolve) => workers.once("workerFailed", resolve));
+    void again.ask("exit");
+    await failed;
+    const last = await workers.metrics();
+    assert(last.accepted >= accepted);
+    assertEquals(last.open, 0);
+    await closeAll([again]);
+  },
+);
+
 for (const [how, command, code] of [["throws", "throw", undefined], ["exits", "exit", "ERR_WORKER_EXITED"]] as const) {
   withWorkers(`a worker that ${how} is told and replaced, and the others go on`, { count: 2 }, async (workers) => {
     const clients = await oneOfEach(workers);
