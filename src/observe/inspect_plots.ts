@@ -137,7 +137,7 @@ function makePlot(plot) {
   const figure = element("figure", "panel plot");
   const caption = element("figcaption", "bar");
   caption.append(element("h3", "", plot.title));
-  const legend = element("ul", "legend");
+  const legend = element("ul", plot.binary ? "legend long" : "legend");
   const svg = shape("svg", { viewBox: "0 0 " + WIDTH + " " + HEIGHT, preserveAspectRatio: "none", role: "img" });
   svg.setAttribute("aria-label", plot.title + " over the last five minutes");
   for (const y of [0, 50, 100]) svg.append(shape("line", { class: "grid", x1: 0, x2: WIDTH, y1: y, y2: y }));

@@ -77,6 +77,7 @@ main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; max-widt
 .legend { display: flex; flex-wrap: wrap; gap: 2px 12px; font-size: 12px; color: var(--quiet); margin-bottom: 10px; }
 .legend li { display: flex; align-items: center; gap: 6px; white-space: nowrap; }
 .value { color: var(--text); font-weight: 600; min-width: 44px; }
+.long .value { min-width: 66px; }
 .swatch { width: 14px; border-top: 2px solid; }
 .swatch.one { color: var(--one); } .swatch.two { color: var(--two); }
 .swatch.three { color: var(--three); }
