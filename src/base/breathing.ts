@@ -27,6 +27,8 @@ interface Costly {
 let timer: Timer;
 let lookedAt = 0;
 let looks = 0;
+// What costly ones have cost since the last look.
+let spentMs = 0;
 let cheap: PromiseWithResolvers<void> | undefined;
 let costly: Costly[] = [];
 
@@ -56,6 +58,7 @@ export function breathe(at: number, costMs: number): Promise<void> | undefined {
 /** Resolves when the others have had their turn. The caller's last one took `costMs`. */
 export function takeTurns(costMs: number): Promise<void> {
   load.passing = passing;
+  spentMs += costMs;
   return new Promise((goOn) => {
     costly.push({ costMs, goOn });
     if (timer === undefined) look(now());
@@ -87,12 +90,15 @@ function looked(): void {
   timer = undefined;
   looks++;
   letCheapGoOn();
-  let leftMs = BUSY_MS;
+  // While the cheap ones take longer, so may the costly ones, or they would hardly ever have a turn.
+  const at = now();
+  let leftMs = Math.max(BUSY_MS, at - lookedAt - spentMs);
+  spentMs = 0;
   let count = 0;
   while (count < costly.length && (count === 0 || leftMs > 0)) leftMs -= costly[count++]!.costMs; // count is within
   const going = costly.slice(0, count);
   costly = costly.slice(count);
-  if (going.length > 0) look(now());
+  if (going.length > 0) look(at);
   if (costly.length === 0) load.passing = undefined;
   for (const { goOn } of going) goOn();
 }

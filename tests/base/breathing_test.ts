@@ -6,10 +6,11 @@ import { type Clock, type Timer, useClock } from "../../src/base/clock.ts";
 class HandClock implements Clock {
   readonly origin = 0;
   started = 0;
+  at = 0;
   #due: (() => void) | undefined;
 
   now(): number {
-    return 0;
+    return this.at;
   }
 
   wallTime(): number {
@@ -95,6 +96,23 @@ test("breathe() lets the costly ones go on one after the other, a look between t
   assertEquals(await resolved(waiting.slice(1, 5)), [0]);
   clock.fire();
   assertEquals(await resolved(waiting.slice(2, 5)), [0, 1, 2], "what together is no longer than one");
+});
+
+test("the costly ones have as long as the others took since the last look, and no longer for what they took themselves", async (clock) => {
+  const turn = (at: number) => {
+    clock.at = at;
+    clock.fire();
+  };
+  breathe(100, 0);
+  const waiting = Array.from({ length: 20 }, () => breathe(130, 20));
+  turn(200);
+  assertEquals(await resolved(waiting), [0, 1]);
+  turn(300); // others took 100 ms
+  assertEquals(await resolved(waiting.slice(2)), [0, 1, 2, 3, 4]);
+  waiting.push(breathe(400, 20), breathe(400, 20));
+  turn(400); // these took 40 ms, and others the rest
+  assertEquals(await resolved(waiting.slice(7)), [0, 1, 2]);
+  for (clock.at = 0; clock.armed;) clock.fire();
 });
 
 test("takeTurns() waits for a look of its own", async (clock) => {
