@@ -4,18 +4,28 @@
  * Deno asks the system what the network has brought only when the program has nothing else to do, or after dozens of
  * rounds of its event loop. A read that finds bytes waiting goes on in a microtask, so a few peers whose messages cost
  * time keep each other going, and everybody else, newcomers included, waits for seconds. Therefore all that read wait for a
- * timer now and then: that makes the runtime look, and then costs next to nothing. Those whose last chunk was cheap all go
- * on after one look; those whose chunks cost time go on one after the other, with a look between them. While the program
- * has time between its reads the timer fires by itself, and nobody ever waits.
+ * timer now and then: that makes the runtime look, and then costs next to nothing. Those whose last chunk was cheap go on
+ * after one look; those whose chunks cost time go on one after the other, with a look between them. While the program has
+ * time between its reads the timer fires by itself, and nobody ever waits.
+ *
+ * The runtime finishes at most 128 reads at a time. The others wait until it has looked again, and then for those that are
+ * new, for ever where these are as many again. Therefore no more than half as many go on after one look, and nobody
+ * reads twice before all of them have had their turn; and where there are more connections than that, and much comes, it
+ * is seen to twice a second that all of them are read.
  */
 
-import { now, startTimer, stopTimer, type Timer } from "./clock.ts";
+import { afterReads, now, startTimer, stopTimer, type Timer } from "./clock.ts";
 import { load } from "./read_proof.ts";
 
 // How long the timer runs: what it costs is spread over everything that is read meanwhile.
 const LOOK_MS = 5;
 // Without a look for this long, everybody waits for one; and this much is done between two looks.
 const BUSY_MS = 25;
+const READS_AT_A_TIME = 128;
+// So many of the cheap ones go on after a look.
+const CHEAP_A_LOOK = READS_AT_A_TIME / 2;
+// Where some may not be read at all.
+const PROOF_EVERY_MS = 500;
 /** From here on a chunk counts as one that costs time. */
 export const COSTLY_MS = 2;
 
@@ -29,18 +39,25 @@ let lookedAt = 0;
 let looks = 0;
 // What costly ones have cost since the last look.
 let spentMs = 0;
-let cheap: PromiseWithResolvers<void> | undefined;
+// Those that wait for a look, and those that have had theirs and go on in small numbers.
+let cheap: (() => void)[] = [];
+let looked: (() => void)[] = [];
 let costly: Costly[] = [];
+
+// How much had come and gone by the last look, and when it was seen to last that all are read.
+let transfers = 0;
+let provedAt = -Infinity;
+let proving: Timer;
 
 /** How many looks there were. */
 export function looksTaken(): number {
   return looks;
 }
 
-/** Whether the runtime has not looked at the network for too long before `at` of the clock. */
+/** Whether the runtime has not looked at the network for too long before `at` of the clock, or some wait for their turn. */
 export function isBusy(at: number): boolean {
   if (timer === undefined) look(at);
-  return at - lookedAt >= BUSY_MS;
+  return looked.length > 0 || at - lookedAt >= BUSY_MS;
 }
 
 /**
@@ -50,9 +67,12 @@ export function isBusy(at: number): boolean {
 export function breathe(at: number, costMs: number): Promise<void> | undefined {
   if (!isBusy(at)) return undefined;
   if (costMs >= COSTLY_MS) return takeTurns(costMs);
+  return waitForLook();
+}
+
+function waitForLook(): Promise<void> {
   load.passing = passing;
-  cheap ??= Promise.withResolvers();
-  return cheap.promise;
+  return new Promise((goOn) => void cheap.push(goOn));
 }
 
 /** Resolves when the others have had their turn. The caller's last one took `costMs`. */
@@ -66,8 +86,8 @@ export function takeTurns(costMs: number): Promise<void> {
 }
 
 /** It goes on behind all who wait now. */
-function passing(): Promise<void> {
-  return takeTurns(0);
+async function passing(): Promise<void> {
+  await Promise.all([waitForLook(), takeTurns(0)]);
 }
 
 /** Nobody reads any more: whoever waits goes on, and the timer is forgotten. */
@@ -75,21 +95,36 @@ export function stopBreathing(): void {
   stopTimer(timer);
   timer = undefined;
   for (const { goOn } of costly.splice(0)) goOn();
-  letCheapGoOn();
+  for (const goOn of looked.splice(0)) goOn();
+  for (const goOn of cheap.splice(0)) goOn();
   load.passing = undefined;
+  stopTimer(proving);
+  proving = undefined;
+}
+
+/** Sees to it that nobody is left out for long. */
+function proveIfCrowded(): void {
+  const moved = load.transfers - transfers;
+  transfers = load.transfers;
+  if (moved < READS_AT_A_TIME || load.sockets <= READS_AT_A_TIME || proving !== undefined) return;
+  if (now() - provedAt < PROOF_EVERY_MS) return;
+  proving = afterReads(() => {
+    proving = undefined;
+    provedAt = now();
+  });
 }
 
 /** Begins to measure until the next look. */
 function look(at: number): void {
   lookedAt = at;
   // It keeps the process alive, for those that wait have no read under way that would.
-  timer = startTimer(looked, costly.length > 0 ? 0 : LOOK_MS);
+  timer = startTimer(haveLooked, costly.length + looked.length > 0 ? 0 : LOOK_MS);
 }
 
-function looked(): void {
+function haveLooked(): void {
   timer = undefined;
   looks++;
-  letCheapGoOn();
+  proveIfCrowded();
   // While the cheap ones take longer, so may the costly ones, or they would hardly ever have a turn.
   const at = now();
   let leftMs = Math.max(BUSY_MS, at - lookedAt - spentMs);
@@ -98,12 +133,10 @@ function looked(): void {
   while (count < costly.length && (count === 0 || leftMs > 0)) leftMs -= costly[count++]!.costMs; // count is within
   const going = costly.slice(0, count);
   costly = costly.slice(count);
-  if (going.length > 0) look(at);
-  if (costly.length === 0) load.passing = undefined;
+  looked.push(...cheap.splice(0));
+  const goingCheap = looked.splice(0, CHEAP_A_LOOK);
+  if (going.length + looked.length > 0) look(at);
+  if (costly.length + looked.length === 0) load.passing = undefined;
+  for (const goOn of goingCheap) goOn();
   for (const { goOn } of going) goOn();
-}
-
-function letCheapGoOn(): void {
-  cheap?.resolve();
-  cheap = undefined;
 }

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { breathe, stopBreathing, takeTurns } from "../../src/base/breathing.ts";
 import { type Clock, type Timer, useClock } from "../../src/base/clock.ts";
 
@@ -96,6 +96,20 @@ test("breathe() lets the costly ones go on one after the other, a look between t
   assertEquals(await resolved(waiting.slice(1, 5)), [0]);
   clock.fire();
   assertEquals(await resolved(waiting.slice(2, 5)), [0, 1, 2], "what together is no longer than one");
+});
+
+test("breathe() lets 64 of the cheap ones go on after a look, and nobody twice before all have had their turn", async (clock) => {
+  breathe(100, 0);
+  const waiting = Array.from({ length: 130 }, () => breathe(130, 0));
+  clock.fire();
+  assertEquals((await resolved(waiting)).length, 64);
+  waiting.push(breathe(1, 0)); // it was among them
+  assertNotEquals(waiting.at(-1), undefined);
+  clock.fire();
+  assertEquals((await resolved(waiting)).length, 128);
+  clock.fire();
+  assertEquals((await resolved(waiting)).length, 131);
+  assertEquals(breathe(1, 0), undefined);
 });
 
 test("the costly ones have as long as the others took since the last look, and no longer for what they took themselves", async (clock) => {
