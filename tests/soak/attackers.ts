@@ -45,7 +45,7 @@ const attacks: Record<string, Attack> = {
   zombie: { net: 15, addresses: 5, count: 200, ports: [plain], waitMs: 500, act: say("hello\n") },
   flood: { net: 16, addresses: 1, count: 150, ports: [plain], waitMs: 50, act: say("hello\n") },
   // They do nothing wrong, and are many: against the descriptors.
-  greedy: { net: 17, addresses: 3, count: 3_000, ports: [plain], waitMs: 5_000, act: (it) => drip(it, "hi\n", 5_000) },
+  greedy: { net: 17, addresses: 3, count: 3_000, ports: [plain], waitMs: 5_000, act: greet },
   neverRead: {
     net: 19,
     addresses: 3,
@@ -70,6 +70,12 @@ const attacks: Record<string, Attack> = {
     act: say(Uint8Array.of(22, 3, 1, 2, 0, 1)),
   },
 };
+
+/** Says something at once, and then now and then. */
+function greet(socket: net.Socket): void {
+  socket.write("hi\n");
+  drip(socket, "hi\n", 5_000);
+}
 
 function dripHeader(socket: net.Socket): void {
   const header = "PROXY TCP4 192.0.2.1 192.0.2.2 1111";
