@@ -40,8 +40,8 @@ let looks = 0;
 // What costly ones have cost since the last look.
 let spentMs = 0;
 // Those that wait for a look, and those that have had theirs and go on in small numbers.
-let cheap: (() => void)[] = [];
-let looked: (() => void)[] = [];
+const cheap: (() => void)[] = [];
+const looked: (() => void)[] = [];
 let costly: Costly[] = [];
 
 // How much had come and gone by the last look, and when it was seen to last that all are read.
