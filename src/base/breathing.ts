@@ -24,8 +24,9 @@ const BUSY_MS = 25;
 const READS_AT_A_TIME = 128;
 // So many of the cheap ones go on after a look.
 const CHEAP_A_LOOK = READS_AT_A_TIME / 2;
-// Where some may not be read at all.
+// As often as that it is seen to that all are read, if so much has come and gone meanwhile that some may have been left out.
 const PROOF_EVERY_MS = 500;
+const MUCH = 2_000;
 /** From here on a chunk counts as one that costs time. */
 export const COSTLY_MS = 2;
 
@@ -44,7 +45,7 @@ const cheap: (() => void)[] = [];
 const looked: (() => void)[] = [];
 let costly: Costly[] = [];
 
-// How much had come and gone by the last look, and when it was seen to last that all are read.
+// When that was last, and how much had come and gone by then.
 let transfers = 0;
 let provedAt = -Infinity;
 let proving: Timer;
@@ -104,14 +105,17 @@ export function stopBreathing(): void {
 
 /** Sees to it that nobody is left out for long. */
 function proveIfCrowded(): void {
+  const at = now();
+  if (proving !== undefined || at - provedAt < PROOF_EVERY_MS) return;
   const moved = load.transfers - transfers;
+  beginAnew();
+  if (moved >= MUCH && load.sockets > READS_AT_A_TIME) proving = afterReads(beginAnew);
+}
+
+function beginAnew(): void {
+  proving = undefined;
+  provedAt = now();
   transfers = load.transfers;
-  if (moved < READS_AT_A_TIME || load.sockets <= READS_AT_A_TIME || proving !== undefined) return;
-  if (now() - provedAt < PROOF_EVERY_MS) return;
-  proving = afterReads(() => {
-    proving = undefined;
-    provedAt = now();
-  });
 }
 
 /** Begins to measure until the next look. */

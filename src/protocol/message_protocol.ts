@@ -26,8 +26,10 @@ export interface MessageProtocolOptions<In, Out = In> extends MessageRate {
 }
 
 // The documentation makes a protocol for every message it sends: the default codec has no state, so one serves all, and so
-// does one for each limit; members of a room have to share theirs.
+// does one for each limit; members of a room have to share theirs. Where limits are computed there may be ever more of
+// them: those that were asked for last are kept.
 const DEFAULT_CODEC = json();
+const MOST_LIMITED_CODECS = 1_000;
 const limitedCodecs = new Map<number, Codec<unknown>>();
 
 /** The codec of a protocol that was given none; JSON is whatever the caller says it is. */
@@ -36,8 +38,10 @@ export function defaultCodec<In, Out>(maxFrameBytes?: number): Codec<In, Out> {
   let codec = limitedCodecs.get(maxFrameBytes);
   if (codec === undefined) {
     codec = json({ framing: lengthPrefixed({ maxFrameBytes }) }) as Codec<unknown>;
-    limitedCodecs.set(maxFrameBytes, codec);
-  }
+    const [oldest] = limitedCodecs.keys();
+    if (oldest !== undefined && limitedCodecs.size >= MOST_LIMITED_CODECS) limitedCodecs.delete(oldest);
+  } else limitedCodecs.delete(maxFrameBytes); // it is the youngest now
+  limitedCodecs.set(maxFrameBytes, codec);
   return codec as Codec<In, Out>;
 }
 

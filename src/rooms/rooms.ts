@@ -125,6 +125,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
   // For those that are in a room: the listener that takes it out when its socket closes, and its number elsewhere.
   readonly #watched = new Map<RoomMember<In>, { readonly leaver: () => void; readonly id: string }>();
   #ids = 0;
+  #closed = false;
 
   /** Makes rooms without members. Throws a TypeError or RangeError for options that make no sense. */
   constructor(options: RoomsOptions<In> = {}) {
@@ -173,11 +174,13 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
    *
    * @throws {TypeError} For a name that is none, a member that was made with another codec, and, with a bus or a presence,
    * `data` that is more than 4,096 bytes of JSON.
-   * @throws {TcpError} `ERR_ROOMS_FULL`: it is in `maxRoomsPerMember` rooms already.
+   * @throws {TcpError} `ERR_ROOMS_FULL`: it is in `maxRoomsPerMember` rooms already. `ERR_ROOMS_CLOSED`: the rooms were
+   * closed.
    */
   join(name: string, member: RoomMember<In>, data?: Data): Promise<boolean> {
     checkRoomName(name);
     this.#checkMember(member);
+    if (this.#closed) throw new TcpError("Cannot join: the rooms were closed", { code: "ERR_ROOMS_CLOSED" });
     if (member.socket.destroyed) return Promise.resolve(false);
     const rooms = this.#membership.roomsOf(member);
     if (rooms !== undefined && rooms.size >= this.#maxRoomsPerMember && !rooms.has(name)) {
@@ -303,8 +306,9 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     return { rooms, members, ...this.#link?.counts ?? NO_COUNTS };
   }
 
-  /** Everybody leaves, and the bus is closed; the sockets stay open. */
+  /** Everybody leaves, nobody can join any more, and the bus is closed; the sockets stay open. */
   async close(): Promise<void> {
+    this.#closed = true;
     for (const member of [...this.#membership.members]) this.leaveAll(member);
     await Promise.all([this.#link?.end(), this.#presence?.close()]);
   }

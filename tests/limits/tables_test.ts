@@ -7,6 +7,7 @@ import { Crowds, type Standing } from "../../src/limits/crowds.ts";
 import { MAX_RATED_ADDRESSES, RateTable } from "../../src/limits/rate_table.ts";
 import { TokenBucket } from "../../src/limits/token_bucket.ts";
 import { Random } from "../../src/testing/random.ts";
+import { runDeno } from "../support/child.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -100,6 +101,42 @@ Deno.test("65,536 rated addresses cost less than 16 MiB, and one more is no sear
   // As many again, each of which puts out an old one: searching for the oldest would take hours.
   for (let i = 0; i < 4 * MAX_RATED_ADDRESSES; i++) table.take(address(MAX_RATED_ADDRESSES + i), 100);
   assert(table.size(100) <= MAX_RATED_ADDRESSES);
+});
+
+Deno.test("65,536 addresses cost less than 16 MiB in each of the tables", async () => {
+  const folder = new URL("../../src/limits/", import.meta.url);
+  const { code, stdout, stderr } = await runDeno([
+    "eval",
+    "--quiet",
+    "--v8-flags=--expose-gc",
+    `
+    import { AddressCounts } from "${folder}address_counts.ts";
+    import { AddressList } from "${folder}address_list.ts";
+    import { Crowds } from "${folder}crowds.ts";
+    import { RateTable } from "${folder}rate_table.ts";
+    const addresses = Array.from({ length: 65_536 }, (_, i) => \`10.\${i >>> 16}.\${(i >>> 8) & 255}.\${i & 255}\`);
+    const [counts, crowds, rates] = [new AddressCounts(), new Crowds(), new RateTable(1)];
+    const fills = {
+      counts: () => addresses.forEach((address) => counts.add(address)),
+      crowds: () => addresses.forEach((address) => crowds.add(address, {})),
+      rates: () => addresses.forEach((address, i) => rates.take(address, i / 1_000)),
+      list: () => globalThis.list = new AddressList("limits.deny", addresses),
+    };
+    const usedBytes = () => (gc(), Deno.memoryUsage().heapUsed);
+    const mebibytes = Object.entries(fills).map(([name, fill]) => {
+      const before = usedBytes();
+      fill();
+      return [name, (usedBytes() - before) / 2 ** 20];
+    });
+    console.log(JSON.stringify(Object.fromEntries(mebibytes)), counts.size + crowds.size + rates.size(65));
+    `,
+  ]);
+  assertEquals([code, stderr], [0, ""]);
+  const [, table = "", size] = /^(.*) (\d+)\n$/.exec(stdout) ?? [];
+  assertEquals(Number(size), 3 * 65_536);
+  for (const [name, mebibytes] of Object.entries<number>(JSON.parse(table))) {
+    assert(mebibytes > 0.5 && mebibytes < 16, `${name}: ${mebibytes} MiB`);
+  }
 });
 
 test("Crowds tells the oldest of the largest, as a search would", () => {

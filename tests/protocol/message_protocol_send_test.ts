@@ -48,6 +48,17 @@ each("throws for a message over the limit before a byte is queued", ({ socket })
   assertEquals([socket.writableLength, socket.bytesWritten, socket.destroyed], [0, 0, false]);
 });
 
+each("has one codec for each limit, as long as a thousand others were not asked for since", ({ socket }) => {
+  const codecOf = (maxFrameBytes: number) => new MessageProtocol(socket, { maxFrameBytes }).codec;
+  const [used, unused] = [codecOf(100), codecOf(101)];
+  for (let i = 0; i < 1_000; i++) {
+    codecOf(1_000 + i);
+    if (i === 500) assertStrictEquals(codecOf(100), used);
+  }
+  assertStrictEquals(codecOf(100), used);
+  assert(codecOf(101) !== unused, "it was asked for longest ago");
+});
+
 const cycle: unknown[] = [];
 cycle.push(cycle);
 

@@ -244,6 +244,22 @@ Deno.test("Rooms.close() lets everybody leave and keeps the sockets", async () =
   await part(ann, bob);
 });
 
+Deno.test("nobody joins rooms that were closed, and nobody hears what is said to them", async () => {
+  const rooms = roomsOf();
+  const ann = person();
+  void rooms.join("lobby", ann.member);
+  const closed = rooms.close();
+  for (const name of ["lobby", "garden"]) {
+    const error = assertThrows(() => rooms.join(name, ann.member), TcpError, "Cannot join: the rooms were closed");
+    assertEquals(error.code, "ERR_ROOMS_CLOSED");
+  }
+  assertEquals(rooms.broadcast("lobby", "hello").members, 0);
+  assertEquals([rooms.size("lobby"), rooms.metrics().members, rooms.leave("lobby", ann.member)], [0, 0, false]);
+  await closed;
+  await rooms.close();
+  await part(ann);
+});
+
 // ---- slow members ----
 
 const BIG = "x".repeat(20_000);
