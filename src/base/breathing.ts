@@ -103,18 +103,17 @@ export function stopBreathing(): void {
   proving = undefined;
 }
 
-/** Sees to it that nobody is left out for long. */
-function proveIfCrowded(): void {
-  const at = now();
+/** Sees to it, at `at` of the clock, that nobody is left out for long. */
+function proveIfMuchCame(at: number): void {
   if (proving !== undefined || at - provedAt < PROOF_EVERY_MS) return;
   const moved = load.transfers - transfers;
-  beginAnew();
-  if (moved >= MUCH && load.sockets > READS_AT_A_TIME) proving = afterReads(beginAnew);
+  beginAnew(at);
+  if (moved >= MUCH) proving = afterReads(() => beginAnew(now()));
 }
 
-function beginAnew(): void {
+function beginAnew(at: number): void {
   proving = undefined;
-  provedAt = now();
+  provedAt = at;
   transfers = load.transfers;
 }
 
@@ -128,9 +127,16 @@ function look(at: number): void {
 function haveLooked(): void {
   timer = undefined;
   looks++;
-  proveIfCrowded();
-  // While the cheap ones take longer, so may the costly ones, or they would hardly ever have a turn.
+  const isCrowded = load.sockets > READS_AT_A_TIME;
+  // Mostly nobody waits, and it costs no look at the clock.
+  if (!isCrowded && costly.length + looked.length + cheap.length === 0) {
+    spentMs = 0;
+    load.passing = undefined;
+    return;
+  }
   const at = now();
+  if (isCrowded) proveIfMuchCame(at);
+  // While the cheap ones take longer, so may the costly ones, or they would hardly ever have a turn.
   let leftMs = Math.max(BUSY_MS, at - lookedAt - spentMs);
   spentMs = 0;
   let count = 0;

@@ -4,7 +4,7 @@
 import { assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { hardened } from "../../mod.ts";
 import { scenarios } from "./scenarios.ts";
-import { type Outcome, underAttack } from "./under_attack.ts";
+import { LEFT_BYTES, type Outcome, underAttack } from "./under_attack.ts";
 
 const MIB = 2 ** 20;
 const BUDGET_BYTES = hardened.limits!.memoryBudgetBytes!; // it has one
@@ -32,7 +32,7 @@ function assertHarmless({ atRest, attacked, samples, before, last }: Outcome): v
     handshakes: 0,
   });
   assertEquals(Object.values(closed).reduce((sum, count) => sum + count), accepted, "each has one end");
-  assertLess(last.heapUsed + last.external - before.heapUsed - before.external, 16 * MIB);
+  assertLess(last.heapUsed + last.external - before.heapUsed - before.external, LEFT_BYTES);
 }
 
 Deno.test("a hardened server answers every honest request in a hostile hour, and nothing of it is left", async () => {

@@ -57,6 +57,11 @@ export interface Outcome {
   readonly last: Sample;
 }
 
+/** As much more memory in use as before is nothing. */
+export const LEFT_BYTES = 16 * 2 ** 20;
+// A sample is taken every 100 ms.
+const SAMPLES_TO_GIVE_BACK = 50;
+
 /** Lets the honest clients talk by themselves, and then under attack, for so many seconds at least. */
 export async function underAttack(scenario: Scenario, restSeconds: number, seconds: number): Promise<Outcome> {
   await using target = new Program("soak/target.ts", {
@@ -90,6 +95,10 @@ export async function underAttack(scenario: Scenario, restSeconds: number, secon
   const samples = target.said.slice(begun) as Sample[];
   await attackers.disposeAsync();
   await target.until(() => isEmpty(latest()));
+  // What was collected is given back by and by.
+  const empty = target.said.length;
+  const isGivenBack = () => latest().heapUsed + latest().external - before.heapUsed - before.external < LEFT_BYTES;
+  await target.until(() => isGivenBack() || target.said.length > empty + SAMPLES_TO_GIVE_BACK);
   return { atRest, attacked, made: made(), samples, before, last: await target.end() as Sample };
 }
 
