@@ -13,6 +13,7 @@
  * import { startWorkers } from "@verb/tcp/workers";
  *
  * const workers = startWorkers(new URL("./server.ts", import.meta.url));
+ * workers.on("workerFailed", (error, worker) => console.error(worker, error));
  * await workers.closeOnSignals();
  * ```
  *

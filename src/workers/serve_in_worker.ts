@@ -41,10 +41,6 @@ export function serveInWorker<Server extends TcpServer<any>>(app: Server, option
   const stop = parent.hear((message) =>
     void obey(app, options, message, (answer) => parent.send(answer), () => stop())
   );
-  app.onListening(() => parent.send({ type: "listening", address: app.address()! })); // it listens
-  app.on("error", (error, socket) => {
-    if (socket === undefined && !app.listening) parent.send({ type: "failed", error: tellError(error) });
-  });
   const { heap_size_limit: heapLimitBytes } = getHeapStatistics();
   parent.send({ type: "serves", hostname: hostname ?? host ?? "0.0.0.0", port, heapLimitBytes });
   return app;
@@ -71,10 +67,21 @@ async function obey(
       const network = sharedNetwork(message.port, message.sharedBy);
       const hostname = options.hostname ?? options.host;
       const where = { port: message.port, network, ...(backlog === undefined ? {} : { backlog }) };
+      // No longer than that: with a listener for errors the server prints none that its handlers throw.
+      const failed = (error: unknown) => {
+        app.off("listening", listening);
+        app.off("error", failed);
+        answer({ type: "failed", error: tellError(error) });
+      };
+      const listening = () => {
+        app.off("error", failed);
+        answer({ type: "listening", address: app.address()! }); // it listens
+      };
+      app.once("error", failed).once("listening", listening);
       try {
         app.listen(hostname === undefined ? where : { ...where, hostname });
       } catch (error) {
-        answer({ type: "failed", error: tellError(error) });
+        failed(error);
       }
       return;
     }

@@ -2,7 +2,7 @@
 
 import { EventEmitter } from "node:events";
 import { checkInteger, checkKeys, invalid } from "../base/check.ts";
-import { TcpError } from "../base/errors.ts";
+import { asError, TcpError } from "../base/errors.ts";
 import { now, startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { createServer } from "../server/create_server.ts";
 import { type CloseOptions, resolveClose } from "../server/drain.ts";
@@ -47,6 +47,8 @@ export interface WorkersEvents {
 // The pause before a worker is replaced.
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
+// How long a worker may take to say what it has counted.
+const ANSWER_MS = 1_000;
 // A worker that lived for that long did not fail at its start.
 const STABLE_MS = 10_000;
 
@@ -55,8 +57,11 @@ const STABLE_MS = 10_000;
  * `maxConnections: 1_000` lets 4,000 in.
  */
 export class Workers extends EventEmitter<WorkersEvents> {
-  /** Resolves when all of them listen; rejects with what kept the first one from it, and then nothing runs any more. */
-  readonly ready: Promise<void>;
+  readonly #ready: Promise<void>;
+  // Whether somebody is told if they do not start.
+  #awaited = false;
+  #startFailure: Error | undefined;
+  readonly #sharing: Promise<SharedBy>;
   readonly #url: URL;
   readonly #options: StartWorkersOptions;
   readonly #count: number;
@@ -90,8 +95,18 @@ export class Workers extends EventEmitter<WorkersEvents> {
     this.#options = options;
     this.#count = checkInteger("count", options.count, navigator.hardwareConcurrency, 1, 1_024);
     this.#maxHeapMiB = checkInteger("maxHeapMiB", options.maxHeapMiB, 2_048, 8, 1_048_576);
-    this.ready = this.#start();
-    this.ready.catch(() => {/* whoever waits is told */});
+    this.#sharing = findSharing();
+    this.#ready = this.#start();
+    this.#ready.catch(() => {/* see `#start` */});
+  }
+
+  /**
+   * Resolves when all of them listen; rejects with what kept the first one from it, and then nothing runs any more. If nobody
+   * asks for this, calls `closeOnSignals` or listens for `workerFailed`, what kept it is uncaught.
+   */
+  get ready(): Promise<void> {
+    this.#awaited = true;
+    return this.#ready;
   }
 
   /** How many workers listen now. */
@@ -111,7 +126,7 @@ export class Workers extends EventEmitter<WorkersEvents> {
 
   /**
    * The sum of what all workers have counted, those that are gone included; one that failed has taken with it what it had
-   * counted since it was asked last.
+   * counted since it was asked last. One that does not answer within a second counts as it did then.
    */
   async metrics(): Promise<ServerMetrics> {
     const asked = [...this.#threads].filter(({ listens }) => listens);
@@ -141,7 +156,7 @@ export class Workers extends EventEmitter<WorkersEvents> {
     const before = this.#restarting;
     this.#restarting = (async () => {
       await before.catch(() => {}); // it was told to whoever asked for it
-      await this.ready;
+      await this.#ready;
       for (const thread of [...this.#serving.keys()]) {
         if (this.#closing !== undefined) return;
         await this.#run(false);
@@ -171,24 +186,41 @@ export class Workers extends EventEmitter<WorkersEvents> {
 
   /**
    * Closes at the first of these signals, as `app.closeOnSignals` does, and destroys at the second. Signals belong to the main
-   * thread: do not call `closeOnSignals` in a worker.
+   * thread: do not call `closeOnSignals` in a worker. Rejects, as `ready` does, if they could not start.
    */
   closeOnSignals(options: CloseOnSignalsOptions = {}): Promise<DrainReport> {
     if (this.#signals !== undefined) throw invalid("closeOnSignals", "called once", "called again");
     this.#signals = new SignalWatch(this, options);
-    return this.#signals.report;
+    if (this.#closing !== undefined) void this.#closing.then((report) => this.#signals?.stop(report));
+    return this.#reportOf(this.#signals);
+  }
+
+  async #reportOf({ report }: SignalWatch): Promise<DrainReport> {
+    const closed = await report;
+    if (this.#startFailure !== undefined) throw this.#startFailure;
+    return closed;
   }
 
   async #start(): Promise<void> {
-    this.#sharedBy = await findSharing();
     try {
+      this.#sharedBy = await this.#sharing;
       await this.#run(); // the first one finds out what is wrong, and which port it is
       this.#begun = true;
       await Promise.all(Array.from({ length: this.#count - 1 }, () => this.#run()));
     } catch (error) {
+      if (this.#closing === undefined) this.#failedToStart(asError(error));
       await this.close({ drainMs: 0 });
       throw error;
     }
+  }
+
+  /** Somebody has to hear of it: a program that serves nothing must not end as if all were well. */
+  #failedToStart(error: Error): void {
+    this.#startFailure = error;
+    if (this.#awaited || this.#signals !== undefined || this.listenerCount("workerFailed") > 0) return;
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 
   /**
@@ -196,6 +228,7 @@ export class Workers extends EventEmitter<WorkersEvents> {
    * still has its place.
    */
   #run(wanted = true): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(endedError());
     const { data } = this.#options;
     const maxHeapMiB = this.#maxHeapMiB;
     const listens = Promise.withResolvers<void>();
@@ -221,8 +254,7 @@ export class Workers extends EventEmitter<WorkersEvents> {
         this.#serving.delete(thread);
         this.#relay.forget(thread);
         if (thread.lastMetrics !== undefined) this.#left = addMetrics(this.#left, countsOf(thread.lastMetrics));
-        const ended = () => new TcpError("The worker was ended before it listened", { code: "ECANCELED" });
-        if (!serving) listens.reject(error ?? ended());
+        if (!serving) listens.reject(error ?? endedError());
         if (error === undefined) return;
         if (serving || (this.#begun && wanted)) this.#replace(now() - startedAt);
         this.emit("workerFailed", error, thread.id);
@@ -244,13 +276,27 @@ export class Workers extends EventEmitter<WorkersEvents> {
   }
 
   async #changeAll(messageOf: (id: number) => ToWorker): Promise<void> {
-    await this.ready;
-    await Promise.all([...this.#serving.keys()].map((thread) => thread.ask(messageOf)));
+    await this.#ready;
+    const asked = new Set<WorkerThread>();
+    // Those that begin to serve meanwhile are asked, too; who goes meanwhile has a successor.
+    for (let left = this.#notIn(asked); left.length > 0; left = this.#notIn(asked)) {
+      await Promise.all(left.map((thread) => {
+        asked.add(thread);
+        return thread.ask(messageOf).catch((error) => {
+          if (!thread.over) throw error;
+        });
+      }));
+    }
+  }
+
+  #notIn(asked: ReadonlySet<WorkerThread>): WorkerThread[] {
+    return [...this.#serving.keys()].filter((thread) => !asked.has(thread));
   }
 
   async #closeAll(end: (thread: WorkerThread) => Promise<DrainReport | undefined>): Promise<DrainReport> {
     for (const timer of this.#pauses) stopTimer(timer);
     this.#pauses.clear();
+    await this.#sharing.catch(() => {/* it was told */});
     const reports = await Promise.all([...this.#threads].map(end));
     const sum = { ended: 0, forced: 0, unsentBytes: 0, tookMs: 0 };
     for (const report of reports) {
@@ -264,12 +310,21 @@ export class Workers extends EventEmitter<WorkersEvents> {
   }
 }
 
-/** A worker that goes while it is asked has nothing to say any more. */
+/** For whoever waits for a worker that is not to come. */
+function endedError(): TcpError {
+  return new TcpError("The worker was ended before it listened", { code: "ECANCELED" });
+}
+
+/** A worker that goes while it is asked has nothing to say any more; for one that is busy its last word stands. */
 async function askQuietly(thread: WorkerThread): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = startTimer(resolve, ANSWER_MS);
   try {
-    await thread.ask((id) => ({ type: "metrics", id }));
+    await Promise.race([thread.ask((id) => ({ type: "metrics", id })), late]);
   } catch {
     // as said
+  } finally {
+    stopTimer(timer);
   }
 }
 

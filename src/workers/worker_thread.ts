@@ -13,6 +13,8 @@ import type { SharedBy, ToldError, ToMain, ToWorker, WorkerSeat } from "./messag
 const PING_MS = 2_000;
 /** A worker that says nothing for that long hangs. */
 const HANG_MS = 10_000;
+/** Loading its module may take longer: it is fetched, and checked. */
+const START_MS = 60_000;
 /** What a worker gets on top of its drain to say how it went. */
 const CLOSE_GRACE_MS = 2_000;
 
@@ -48,6 +50,7 @@ export class WorkerThread {
   readonly #closed = Promise.withResolvers<DrainReport | undefined>();
   #ids = 0;
   #heardAt = now();
+  #patienceMs = START_MS;
   #watch: Timer;
   // It was asked to end: its exit is no failure.
   #ending = false;
@@ -114,6 +117,7 @@ export class WorkerThread {
     this.#heardAt = now();
     switch (message.type) {
       case "serves":
+        this.#patienceMs = HANG_MS;
         this.#heapLimitBytes = message.heapLimitBytes;
         return this.send({ type: "listen", ...this.#owner.portFor(message) });
       case "listening":
@@ -147,11 +151,11 @@ export class WorkerThread {
 
   #ping(): void {
     this.#watch = startBackgroundTimer(() => {
-      if (now() - this.#heardAt < HANG_MS) {
+      if (now() - this.#heardAt < this.#patienceMs) {
         this.send({ type: "ping" });
         return this.#ping();
       }
-      this.#fail(new TcpError(`Worker ${this.id} did not answer for ${HANG_MS} ms`, { code: "ERR_WORKER_HANGS" }));
+      this.#fail(hangsError(this.id, this.#patienceMs));
     }, PING_MS);
   }
 
@@ -174,6 +178,10 @@ export class WorkerThread {
 
 function goneError(id: number): TcpError {
   return new TcpError(`Worker ${id} is gone`, { code: "ERR_WORKER_EXITED" });
+}
+
+function hangsError(id: number, ms: number): TcpError {
+  return new TcpError(`Worker ${id} did not answer for ${ms} ms`, { code: "ERR_WORKER_HANGS" });
 }
 
 function outOfMemoryError(id: number): TcpError {
