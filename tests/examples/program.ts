@@ -20,8 +20,16 @@ export class Program implements AsyncDisposable {
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
   #ended = false;
 
-  /** Runs a file of the project (its path from the root, or a file URL) with these permissions and nothing else. */
-  constructor(file: string | URL, args: readonly string[] = [], permissions: readonly string[] = ["--allow-net"]) {
+  /**
+   * Runs a file of the project (its path from the root, or a file URL) with these permissions and nothing else, in the
+   * directory of the tests or another.
+   */
+  constructor(
+    file: string | URL,
+    args: readonly string[] = [],
+    permissions: readonly string[] = ["--allow-net"],
+    cwd?: string,
+  ) {
     const url = new URL(file, ROOT).href;
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--no-prompt", ...permissions, url, ...args],
@@ -29,6 +37,7 @@ export class Program implements AsyncDisposable {
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
+      ...(cwd === undefined ? {} : { cwd }),
     }).spawn();
     const { stdin, stdout, stderr } = this.#child;
     this.#stdin = stdin.getWriter();

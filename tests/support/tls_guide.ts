@@ -1,27 +1,27 @@
-/** The documents whose examples read keys and certificates from files: they run in a directory that has these. */
+/** The guide whose examples read keys and certificates from files: they run in a directory that has these. */
 
 import { fileURLToPath } from "node:url";
 
 const ROOT = new URL("../../", import.meta.url);
-const DOCUMENTS = ["README.md", "examples/guides/tls.md"] as const;
+const GUIDE = new URL("examples/guides/tls.md", ROOT);
 // `deno test --doc` leaves them out, because there are no such files where it runs.
 const EXAMPLES = /^```ts ignore\n[^]*?^```$/gm;
 const COMMANDS = /^```sh\n([^]*?)^```$/gm;
 
-/** What the documents hold. */
-export interface TlsDocuments {
+/** What the guide holds. */
+export interface TlsGuide {
   /** The examples that read such files. */
   readonly examples: readonly string[];
   /** The command lines that make the files. */
   readonly commands: readonly string[];
 }
 
-/** Reads them. */
-export async function readTlsDocuments(): Promise<TlsDocuments> {
-  const texts = await Promise.all(DOCUMENTS.map((path) => Deno.readTextFile(new URL(path, ROOT))));
+/** Reads it. */
+export async function readTlsGuide(): Promise<TlsGuide> {
+  const text = await Deno.readTextFile(GUIDE);
   return {
-    examples: texts.flatMap((text) => text.match(EXAMPLES) ?? []).filter((block) => block.includes('.pem"')),
-    commands: texts.flatMap((text) => [...text.matchAll(COMMANDS)].map((found) => found[1]!)) // there is one group
+    examples: (text.match(EXAMPLES) ?? []).filter((block) => block.includes('.pem"')),
+    commands: [...text.matchAll(COMMANDS)].map((found) => found[1]!) // there is one group
       .filter((lines) => lines.includes("openssl")),
   };
 }

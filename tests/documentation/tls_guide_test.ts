@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { makeAuthority, makeSelfSigned } from "../support/certificates.ts";
-import { readTlsDocuments, runExamples } from "../support/tls_documents.ts";
+import { readTlsGuide, runExamples } from "../support/tls_guide.ts";
 
-Deno.test("the examples of README and the guide to TLS run with the certificates that they speak of", async () => {
-  const { examples } = await readTlsDocuments();
-  assert(examples.length >= 6, `there are ${examples.length}`);
+Deno.test("the examples of the guide to TLS run with the certificates that they speak of", async () => {
+  const { examples } = await readTlsGuide();
+  assert(examples.length >= 5, `there are ${examples.length}`);
   const authority = await makeAuthority("Our authority");
   const localhost = await makeSelfSigned("localhost", { use: "server" });
   const server = await authority.issue("localhost", { use: "server" });
