@@ -55,8 +55,11 @@ export function announceEnd(
   writeInFlight: boolean,
   endCallbacks: readonly WriteCallback[],
   refused: WriteCallback | undefined,
+  announced: () => void,
 ): void {
   const { companions, consumer, connectFailed, face, host, queue, writerFailed } = connection;
+  const anyCallbacks = queue.hasCallbacks || endCallbacks.length > 0 || refused !== undefined;
+  const next = anyCallbacks ? queueMicrotask : (step: () => void) => step();
   if (connection.transport !== undefined) queue.settleAll(); // what was sent at the end
   let told = audience !== "all" || connectFailed !== undefined ||
     (connection.awaited && host === undefined) ||
@@ -72,16 +75,20 @@ export function announceEnd(
   // As in Node: with a write in flight its failure, and so that of the rest, is told after the error.
   if (!writeInFlight) settleCallbacks();
   if (refused !== undefined) connection.settle(refused, error);
-  if (consumer?.closed(error) === true) told = true;
-  if (writerFailed?.(error) === true) told = true;
-  connection.consumer = undefined;
-  if (error !== undefined && audience !== "nobody") {
-    if (companions?.failed(error) === true) told = true;
-    if (face.listenerCount("error") > 0 && tellListeners(connection, error)) told = true;
-    if (!told && host !== undefined) host.connectionFailed(error, face);
-    else if (!told) throwLater(error);
-  }
-  if (writeInFlight) settleCallbacks();
+  // Callbacks of writes run in microtasks of their own.
+  next(() => {
+    if (consumer?.closed(error) === true) told = true;
+    if (writerFailed?.(error) === true) told = true;
+    connection.consumer = undefined;
+    if (error !== undefined && audience !== "nobody") {
+      if (companions?.failed(error) === true) told = true;
+      if (face.listenerCount("error") > 0 && tellListeners(connection, error)) told = true;
+      if (!told && host !== undefined) host.connectionFailed(error, face);
+      else if (!told) throwLater(error);
+    }
+    if (writeInFlight) settleCallbacks();
+    next(announced);
+  });
 }
 
 /** False if nobody was told after all: the pipes of node:stream listen, and give an error back that only they hear. */

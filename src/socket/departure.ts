@@ -100,12 +100,19 @@ export abstract class Departure extends AcceptedWork implements EndedConnection 
   }
 
   #announce(error: Error | undefined, audience: Audience, inFlight: boolean): void {
-    announceEnd(this, error, audience, inFlight, this.#takeEndCallbacks(), this.lateWrite);
-    const late = this.#lateCallbacks;
-    this.#lateCallbacks = undefined;
-    this.#announced = true;
-    late?.forEach((settle) => settle());
-    this.emit("close", error !== undefined);
+    announceEnd(this, error, audience, inFlight, this.#takeEndCallbacks(), this.lateWrite, () => {
+      const late = this.#lateCallbacks;
+      this.#lateCallbacks = undefined;
+      this.#announced = true;
+      late?.forEach((settle) => settle());
+      const last = () => this.#close(error !== undefined);
+      if (late === undefined) last();
+      else queueMicrotask(last);
+    });
+  }
+
+  #close(hadError: boolean): void {
+    this.emit("close", hadError);
     if (this.receipt !== undefined) this.#closed?.resolve(this.receipt);
   }
 
@@ -119,9 +126,14 @@ export abstract class Departure extends AcceptedWork implements EndedConnection 
   /** Our FIN is out. */
   protected finished(): void {
     this.writeFinished = true;
-    for (const callback of this.#takeEndCallbacks()) this.settle(callback, undefined);
-    this.emit("finish");
-    this.companions?.writesOver();
+    const callbacks = this.#takeEndCallbacks();
+    const finish = () => {
+      this.emit("finish");
+      this.companions?.writesOver();
+    };
+    if (callbacks.length === 0) return finish();
+    for (const callback of callbacks) this.settle(callback, undefined);
+    queueMicrotask(finish); // they run in microtasks of their own
   }
 
   /** Later in this turn, but before `close`. */

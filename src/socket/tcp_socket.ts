@@ -1,6 +1,5 @@
 /** The socket that users hold: events, methods and properties over one `Connection`. */
 
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 // Without this module the rejections of async listeners are swallowed by the runtime's events.
@@ -160,7 +159,8 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
   write(data: string | Uint8Array, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean {
     const done = typeof encoding === "function" ? encoding : callback;
     if (done !== undefined) checkFunction("callback", done);
-    return connectionOf(this).write(toBytes(data, encoding), done && AsyncLocalStorage.bind(done));
+    const connection = connectionOf(this);
+    return connection.write(toBytes(data, encoding), done && connection.inOwnContext(done));
   }
 
   /**
@@ -193,10 +193,11 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
     callback?: () => void,
   ): this {
     const done = [data, encoding, callback].find((arg) => typeof arg === "function") as WriteCallback | undefined;
+    const connection = connectionOf(this);
     if (data !== undefined && data !== null && typeof data !== "function") {
-      connectionOf(this).write(toBytes(data, encoding), undefined, true);
+      connection.write(toBytes(data, encoding), undefined, true);
     }
-    connectionOf(this).end(done && AsyncLocalStorage.bind(done));
+    connection.end(done && connection.inOwnContext(done));
     return this;
   }
 
@@ -214,7 +215,7 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
   /** `end()`, then `destroy()` as soon as everything is written. */
   destroySoon(): void {
     const connection = connectionOf(this);
-    connection.end(ownCallback(() => connection.destroy()));
+    connection.end(ownCallback(connection.inOwnContext(() => connection.destroy()))); // behind `finish`
   }
 
   /**
