@@ -64,6 +64,8 @@ export class BusLink {
   readonly #wire: string;
   readonly #owner: BusLinkOwner;
   readonly #rollCalls = new RollCalls();
+  // How many questions are under way in each room.
+  readonly #asking = new Map<string, number>();
   readonly #numbering = new Numbering(wallTime());
   readonly #rooms = new Map<string, Listening>();
   readonly #stopHearing: (() => void) | undefined;
@@ -82,19 +84,22 @@ export class BusLink {
     let listening = this.#rooms.get(room);
     if (listening === undefined) {
       const hearing = new Hearing();
-      const subscription = new Subscription(
-        this.#bus,
-        channelOf(room),
-        (payload) => this.#receive(room, hearing, payload),
-        (error) => this.#owner.failed(error),
-      );
+      const subscription = new Subscription(this.#bus, channelOf(room), {
+        receive: (payload, wanted) => this.#receive(room, hearing, payload, wanted),
+        ended: () => hearing.clear(),
+        failed: (error) => this.#owner.failed(error),
+      });
       this.#rooms.set(room, listening = { subscription, hearing });
     }
     return listening.subscription.want();
   }
 
-  /** It is not wanted any more. */
+  /** It is not wanted any more, unless somebody waits for answers. */
   async close(room: string): Promise<void> {
+    if (!this.#asking.has(room)) await this.#drop(room);
+  }
+
+  async #drop(room: string): Promise<void> {
     const subscription = this.#rooms.get(room)?.subscription;
     await subscription?.drop();
     if (subscription?.over === true && this.#rooms.get(room)?.subscription === subscription) this.#rooms.delete(room);
@@ -118,12 +123,16 @@ export class BusLink {
     const { id, whole } = this.#rollCalls.begin();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = startTimer(resolve, ROLL_CALL_MS);
+    this.#asking.set(room, (this.#asking.get(room) ?? 0) + 1);
     try {
       await Promise.race([late, this.#question(room, id, whole)]);
     } catch (error) {
       this.#owner.failed(error);
     }
     stopTimer(timer);
+    const others = (this.#asking.get(room) ?? 1) - 1;
+    if (others > 0) this.#asking.set(room, others);
+    else this.#asking.delete(room);
     if (this.#owner.present(room).length === 0) void this.close(room); // it was opened for the answers
     return this.#rollCalls.end(id);
   }
@@ -167,7 +176,7 @@ export class BusLink {
     this.#flush();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = startTimer(resolve, END_MS);
-    await Promise.race([late, Promise.all([...this.#rooms.keys()].map((room) => this.close(room)))]);
+    await Promise.race([late, Promise.all([...this.#rooms.keys()].map((room) => this.#drop(room)))]);
     stopTimer(timer);
     for (const { subscription } of this.#rooms.values()) subscription.stop();
     await this.#bus.close();
@@ -201,13 +210,17 @@ export class BusLink {
     }
   }
 
-  #receive(room: string, hearing: Hearing, payload: Uint8Array): void {
-    if (payload instanceof Uint8Array && this.#hearRollCall(room, payload)) return;
+  #receive(room: string, hearing: Hearing, payload: Uint8Array, wanted: boolean): void {
+    if (wanted && payload instanceof Uint8Array && this.#hearRollCall(room, payload)) return;
     const envelope = payload instanceof Uint8Array ? openEnvelope(payload) : undefined;
-    if (envelope === undefined || envelope.wire !== this.#wire) return void this.counts.ignored++;
+    if (envelope === undefined || envelope.wire !== this.#wire) {
+      if (wanted) this.counts.ignored++;
+      return;
+    }
     const { origin, epoch, first, count, frames, others } = envelope;
     if (origin === this.origin) return; // our own, which everybody here has
     const finding = hearing.judge(origin, epoch, first, count);
+    if (!wanted) return; // it is no hole if the room is wanted again
     if (finding === "old") return void this.counts.ignored++;
     if (finding.missed > 0) {
       this.counts.missed += finding.missed;

@@ -33,6 +33,13 @@ export interface BroadcastReceipt {
 /** Told when a member that was left out has caught up. */
 export type LaggedListener<In> = (member: RoomMember<In>, room: string, missed: number) => void;
 
+/** Who does not get it. */
+export interface LeftOut<In> {
+  readonly except: ReadonlySet<RoomMember<In>> | undefined;
+  /** Whether it has left since the broadcast began. */
+  hasLeft(member: RoomMember<In>): boolean;
+}
+
 /** Hands frames to members by one policy. */
 export class Delivery<In> {
   readonly #policy: SlowMemberPolicy;
@@ -45,19 +52,19 @@ export class Delivery<In> {
     this.#lagged = lagged;
   }
 
-  /** Sends a frame to each of `members` but those in `except`. `room` is where they missed it if they are behind. */
+  /** Sends a frame to each of `members` but some. `room` is where they missed it if they are behind. */
   send(
-    members: Iterable<RoomMember<In>>,
+    members: readonly RoomMember<In>[],
     frame: Uint8Array,
     room: string,
-    except: ReadonlySet<RoomMember<In>> | undefined,
+    { except, hasLeft }: LeftOut<In>,
   ): BroadcastReceipt {
     let meant = 0;
     let queued = 0;
     let skipped = 0;
     let disconnected = 0;
     for (const member of members) {
-      if (except?.has(member) === true) continue;
+      if (except?.has(member) === true || hasLeft(member)) continue;
       meant++;
       const { socket } = member;
       if (socket.destroyed || socket.writableEnded) skipped++;

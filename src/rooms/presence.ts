@@ -1,6 +1,8 @@
 /** Who is in a room, in all processes. */
 
+import { typeError } from "../base/argument_errors.ts";
 import { invalidValue } from "../base/check.ts";
+import { asError } from "../base/errors.ts";
 
 /** The most that `join` may say of a member, as JSON in bytes. */
 export const MAX_MEMBER_DATA_BYTES = 4_096;
@@ -30,11 +32,19 @@ export interface RoomList<Data> {
 
 /** What is said of a member, as it travels. */
 export function dataToText(data: unknown): string {
-  const text = JSON.stringify(data === undefined ? {} : { data });
+  const text = jsonOf(data === undefined ? {} : { data });
   if (new TextEncoder().encode(text).length > MAX_MEMBER_DATA_BYTES) {
     throw invalidValue("data", `a JSON value of at most ${MAX_MEMBER_DATA_BYTES} bytes`, text);
   }
   return text;
+}
+
+function jsonOf(said: object): string {
+  try {
+    return JSON.stringify(said);
+  } catch (cause) {
+    throw typeError("ERR_INVALID_ARG_VALUE", `Option "data" must be a JSON value: ${asError(cause).message}`, cause);
+  }
 }
 
 /** What another process has said; undefined where it is no such text. */

@@ -108,7 +108,7 @@ export class RollCalls {
   collect(id: string, members: readonly string[], last: boolean): void {
     const asked = this.#asked.get(id);
     if (asked === undefined || asked.members.length + members.length > MAX_MEMBERS) return;
-    asked.members.push(...members);
+    for (const member of members) asked.members.push(member); // they may be too many for one call
     if (last && ++asked.answered >= asked.expected) asked.whole();
   }
 

@@ -15,6 +15,7 @@ import type { BusState, RoomBus } from "./room_bus.ts";
 import { dataToText, type RoomList, type RoomPresence, textToData } from "./presence.ts";
 import type { RollCallResult } from "./roll_call.ts";
 import { checkRoomName } from "./room_name.ts";
+import { throwLater } from "../socket/announce_end.ts";
 
 /** How {@link Rooms} work. */
 export interface RoomsOptions<In> {
@@ -142,7 +143,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
       1,
       Number.MAX_SAFE_INTEGER,
     );
-    this.#delivery = new Delivery(slow, (member, room, missed) => this.emit("lagged", member, room, missed));
+    this.#delivery = new Delivery(slow, (member, room, missed) => this.#tell("lagged", member, room, missed));
     this.#link = this.#openLink(options);
     if (options.presence !== undefined && typeof options.presence?.enter !== "function") {
       throw invalid("presence", "a presence such as redisPresence() gives", options.presence);
@@ -161,9 +162,9 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     return new BusLink(bus, wire, {
       arrived: (room, frames, others) => void this.#deliver(room, frames, others, undefined),
       present: (room) => this.#textsOf(room),
-      missed: (room, origin, count) => void this.emit("gap", room, origin, count),
-      stateChanged: (state) => void this.emit("busState", state),
-      failed: (error) => void this.emit("busError", asError(error)),
+      missed: (room, origin, count) => this.#tell("gap", room, origin, count),
+      stateChanged: (state) => this.#tell("busState", state),
+      failed: (error) => this.#tell("busError", asError(error)),
     });
   }
 
@@ -224,8 +225,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
    */
   broadcast(name: string | readonly string[], message: In, options: BroadcastOptions<In> = {}): BroadcastReceipt {
     checkKeys("options", options, ["except"]);
-    const names = typeof name === "string" ? [name] : [...new Set(name)];
-    names.forEach(checkRoomName);
+    const names = namesOf(name);
     if (this.#link !== undefined && names.length > MAX_ROOMS_A_BROADCAST) {
       throw invalidValue("name", `at most ${MAX_ROOMS_A_BROADCAST} rooms, because there is a bus`, names);
     }
@@ -286,7 +286,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     try {
       return { members: await this.#presence.others(name), complete: true };
     } catch (error) {
-      this.emit("busError", asError(error));
+      this.#tell("busError", asError(error));
       return NOBODY;
     }
   }
@@ -313,6 +313,15 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     await Promise.all([this.#link?.end(), this.#presence?.close()]);
   }
 
+  /** Calls listeners. What one throws is uncaught; it must not cost members a message. */
+  #tell<Event extends keyof RoomsEvents<In>>(event: Event, ...args: RoomsEvents<In>[Event]): void {
+    try {
+      EventEmitter.prototype.emit.call(this, event, ...args);
+    } catch (thrown) {
+      throwLater(thrown);
+    }
+  }
+
   /** Hands a frame to the members of a room, but to those that are in one of `others` too: they have it already. */
   #deliver(
     name: string,
@@ -320,15 +329,19 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     others: readonly string[],
     except: ReadonlySet<RoomMember<In>> | undefined,
   ): BroadcastReceipt {
-    let members: Iterable<RoomMember<In>> = this.#membership.of(name)?.keys() ?? [];
+    const membership = this.#membership;
+    let members = membership.listOf(name);
     if (others.length > 0) {
-      members = Array.from(members).filter((member) => !others.some((other) => this.#membership.has(other, member)));
+      members = members.filter((member) => !others.some((other) => membership.has(other, member)));
     }
-    return this.#delivery.send(members, frame, name, except);
+    // Whoever watches the server hears of full queues in mid-broadcast, and may do anything.
+    const { changes } = membership;
+    const hasLeft = (member: RoomMember<In>) => membership.changes !== changes && !membership.has(name, member);
+    return this.#delivery.send(members, frame, name, { except, hasLeft });
   }
 
   #checkMember(member: unknown): void {
-    if (!(member instanceof MessageProtocol || member instanceof FramedSocket)) {
+    if (!isPeer(member)) {
       throw invalid("member", "a MessageProtocol or what framed() gives", member);
     }
     if (member.codec !== this.#codec) {
@@ -353,5 +366,20 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
 
 function exceptOf<In>(except: BroadcastOptions<In>["except"]): ReadonlySet<RoomMember<In>> | undefined {
   if (except === undefined) return undefined;
-  return new Set(except instanceof MessageProtocol || except instanceof FramedSocket ? [except] : except);
+  if (isPeer<In>(except)) return new Set([except]);
+  if (typeof except === "object" && except !== null && Symbol.iterator in except) {
+    const members = new Set(except);
+    if ([...members].every(isPeer)) return members;
+  }
+  throw invalid("except", "a member, or several in an array", except);
+}
+
+function namesOf(name: string | readonly string[]): string[] {
+  if (typeof name === "string") return [checkRoomName(name)];
+  if (!Array.isArray(name)) throw invalid("name", "a string, or an array of strings", name);
+  return [...new Set(name.map(checkRoomName))];
+}
+
+function isPeer<In>(value: unknown): value is RoomMember<In> {
+  return value instanceof MessageProtocol || value instanceof FramedSocket;
 }

@@ -45,6 +45,11 @@ export type Finding = { readonly missed: number } | "old";
 export class Hearing {
   readonly #origins = new Map<string, Position>();
 
+  /** Nothing was heard for a while: the next messages of each origin are its baseline. */
+  clear(): void {
+    this.#origins.clear();
+  }
+
   /** Judges messages `first` to `first + count - 1` of an origin. The first ones that are heard of it are the baseline. */
   judge(origin: string, epoch: number, first: number, count: number): Finding {
     const last = this.#origins.get(origin);

@@ -6,14 +6,22 @@ import type { BusReceiver, RoomBus } from "./room_bus.ts";
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 
+/** What is at the other end of a subscription. */
+export interface SubscriptionOwner {
+  /** Something came; nobody wants it any more unless it is `wanted`. */
+  receive(payload: Uint8Array, wanted: boolean): void;
+  /** The engine sends nothing more; what is said from now on is not missed. */
+  ended(): void;
+  failed(error: unknown): void;
+}
+
 /** See the module's comment. */
 export class Subscription {
   /** What comes from elsewhere arrives. */
   active = false;
   readonly #bus: RoomBus;
   readonly #channel: string;
-  readonly #receive: BusReceiver;
-  readonly #failed: (error: unknown) => void;
+  readonly #owner: SubscriptionOwner;
   #wanted = false;
   #busy = false;
   #stopped = false;
@@ -21,12 +29,13 @@ export class Subscription {
   #retryMs = FIRST_RETRY_MS;
   #timer: Timer;
   #waiting: ((active: boolean) => void)[] = [];
+  // What comes before the subscription is confirmed counts, too.
+  readonly #take: BusReceiver = (payload) => this.#owner.receive(payload, this.#wanted);
 
-  constructor(bus: RoomBus, channel: string, receive: BusReceiver, failed: (error: unknown) => void) {
+  constructor(bus: RoomBus, channel: string, owner: SubscriptionOwner) {
     this.#bus = bus;
     this.#channel = channel;
-    this.#receive = receive;
-    this.#failed = failed;
+    this.#owner = owner;
   }
 
   /** Whether it is over and nothing is under way: then it can be forgotten. */
@@ -71,14 +80,14 @@ export class Subscription {
     stopTimer(this.#timer);
     try {
       while (this.#wanted !== (this.#end !== undefined)) {
-        if (this.#wanted) this.#end = await this.#bus.subscribe(this.#channel, (payload) => this.#take(payload));
+        if (this.#wanted) this.#end = await this.#bus.subscribe(this.#channel, this.#take);
         else await this.#unsubscribe();
         this.#retryMs = FIRST_RETRY_MS;
       }
       this.active = this.#wanted;
       this.#settle(this.#wanted);
     } catch (error) {
-      this.#failed(error);
+      this.#owner.failed(error);
       if (!this.#stopped) this.#timer = startBackgroundTimer(() => void this.#move(), this.#retryMs);
       this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
     } finally {
@@ -90,11 +99,7 @@ export class Subscription {
     const end = this.#end;
     await end?.();
     this.#end = undefined;
-  }
-
-  /** What comes before the subscription is confirmed counts, too; what comes after its end does not. */
-  #take(payload: Uint8Array): void {
-    if (this.#wanted) this.#receive(payload);
+    this.#owner.ended();
   }
 
   #settle(active: boolean): void {

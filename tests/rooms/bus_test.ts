@@ -6,6 +6,7 @@ import { lines } from "../../src/framing/mod.ts";
 import { Rooms } from "../../src/rooms/mod.ts";
 import { sealEnvelope } from "../../src/rooms/envelope.ts";
 import { createNetwork, type Network, socketPair } from "../../src/testing/mod.ts";
+import { Uncaught } from "../support/uncaught.ts";
 import { MemoryEngine } from "./memory_bus.ts";
 
 const CODEC = lines();
@@ -170,6 +171,73 @@ over(
     const { channel, payload } = engine.published.at(-1)!;
     for (const receive of engine.channels.get(channel)!) receive(payload), receive(engine.published[0]!.payload);
     assertEquals([bob.heard(), other.rooms.metrics().ignored], [["1", "4"], 2]);
+  },
+);
+
+over(
+  "what is said while nobody here is in the room is no hole for whoever joins it again",
+  async (_engine, network, start) => {
+    const [one, other] = [start(), start()];
+    const bob = other.person();
+    await other.rooms.join("lobby", bob.member);
+    one.rooms.broadcast("lobby", "1");
+    await network.advance(1);
+    other.rooms.leave("lobby", bob.member);
+    one.rooms.broadcast("lobby", "2");
+    const joining = other.rooms.join("lobby", bob.member);
+    one.rooms.broadcast("lobby", "3");
+    await joining;
+    await network.advance(1);
+    other.rooms.leave("lobby", bob.member);
+    await network.advance(1);
+    one.rooms.broadcast("lobby", "4");
+    await network.advance(1);
+    await other.rooms.join("lobby", bob.member);
+    one.rooms.broadcast("lobby", "5");
+    await network.advance(1);
+    assertEquals([bob.heard().at(-1), other.told, other.rooms.metrics().missed], ["5", [], 0]);
+  },
+);
+
+over("a gap listener that throws is uncaught, and costs nobody a message", async (engine, network, start) => {
+  using uncaught = new Uncaught();
+  const [one, other] = [start(), start()];
+  const bob = other.person();
+  await other.rooms.join("lobby", bob.member);
+  for (const event of ["gap", "busState"] as const) {
+    other.rooms.on(event, () => {
+      throw new Error(event);
+    });
+  }
+  for (const text of ["1", "2", "3"]) {
+    engine.losing = text === "2" ? 1 : 0;
+    one.rooms.broadcast("lobby", text);
+    await network.advance(1);
+  }
+  engine.change("down");
+  engine.change("up");
+  await network.advance(1);
+  assertEquals(bob.heard(), ["1", "3"]);
+  assertEquals([one.rooms.busState, other.rooms.busState], ["up", "up"]);
+  assertEquals(uncaught.errors.map(({ message }) => message), ["gap", "busState", "busState"]);
+});
+
+over(
+  "whoever asks who is in a room hears the answers, though others ask, and come and go, meanwhile",
+  async (_engine, network, start) => {
+    const [one, other] = [start(), start()];
+    const [ann, bob] = [one.person(), other.person()];
+    await other.rooms.join("lobby", bob.member, "bob");
+    const first = one.rooms.list("lobby");
+    await network.advance(499);
+    const second = one.rooms.list("lobby");
+    await network.advance(1);
+    await first;
+    const third = one.rooms.list("lobby");
+    void one.rooms.join("lobby", ann.member, "ann");
+    one.rooms.leave("lobby", ann.member);
+    await network.advance(500);
+    for (const listed of [first, second, third]) assertEquals((await listed).members, ["bob"]);
   },
 );
 

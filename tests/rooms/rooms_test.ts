@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import {
+  connect,
+  createServer,
   framed,
   type FramedSocket,
   json,
@@ -11,6 +13,7 @@ import {
 import { lines } from "../../src/framing/mod.ts";
 import { type RoomMember, Rooms, type RoomsOptions } from "../../src/rooms/mod.ts";
 import { createNetwork, type Network, socketPair } from "../../src/testing/mod.ts";
+import { MemoryEngine } from "./memory_bus.ts";
 
 const CODEC = lines();
 
@@ -166,6 +169,61 @@ Deno.test("Rooms refuses names that are none", () => {
   }
   assertEquals(rooms.names(), []);
   member.socket.destroy();
+});
+
+Deno.test("Rooms says with a code what is no name, no member to leave out, and no JSON", async () => {
+  const rooms = roomsOf({ bus: new MemoryEngine().bus(), wire: "test-1" });
+  const { member } = person();
+  const calls: (() => unknown)[] = [
+    ...[undefined, null, 7, {}, new Set(["a"])].map((name) => () => rooms.broadcast(name as string, "x")),
+    ...[null, 7, {}, "abc", [7], [member.socket]].map((except) => () =>
+      rooms.broadcast("lobby", "x", { except: except as [] })
+    ),
+    ...[1n, { toJSON: () => 1n }].map((data) => () => void rooms.join("lobby", member, data)),
+  ];
+  for (const call of calls) {
+    const error = assertThrows(call, TypeError) as TypeError & { code: string };
+    assert(["ERR_INVALID_ARG_TYPE", "ERR_INVALID_ARG_VALUE"].includes(error.code), error.message);
+  }
+  assertEquals([rooms.names(), rooms.metrics().members], [[], 0]);
+  member.socket.destroy();
+  await rooms.close();
+});
+
+Deno.test("Members that come, leave and close in mid-broadcast: nobody else misses it, nobody gets it twice", async () => {
+  const rooms = roomsOf();
+  await using app = createServer("tcp", { limits: { highWaterMarkBytes: 64 } });
+  const accepted: FramedSocket<string>[] = [];
+  app.onConnection((socket) => void accepted.push(framed(socket, CODEC))).listen(0, "127.0.0.1");
+  const port = app.address()!.port;
+  const heard = new Map<number, string[]>();
+  const clients: TCPSocket[] = [];
+  for (let index = 0; index < 6; index++) {
+    const client = await connect({ port, host: "127.0.0.1" });
+    clients.push(client);
+    framed(client, CODEC).on("message", (line) => heard.set(index, [...heard.get(index) ?? [], line]));
+    while (accepted.length <= index) await arrive();
+  }
+  for (const member of accepted.slice(0, 5)) void rooms.join("lobby", member);
+  let done = false;
+  // Told within the broadcast, when the queue of the second member has filled up.
+  app.observe(({ type }) => {
+    if (type !== "queue.high" || done || rooms.size("lobby") !== 5) return;
+    done = true;
+    rooms.leave("lobby", accepted[0]!);
+    void rooms.join("lobby", accepted[0]!);
+    rooms.leave("lobby", accepted[2]!);
+    accepted[3]!.socket.destroy();
+    void rooms.join("lobby", accepted[5]!);
+  });
+  const receipt = rooms.broadcast("lobby", "x".repeat(100));
+  rooms.broadcast("lobby", "end");
+  for (const index of [0, 1, 4, 5]) while (heard.get(index)?.at(-1) !== "end") await arrive();
+  const texts = (index: number) => (heard.get(index) ?? []).map((line) => line[0]).join("");
+  assertEquals([0, 1, 2, 3, 4, 5].map(texts), ["xe", "xe", "", "", "xe", "e"]);
+  assertEquals(receipt, { members: 4, queued: 3, skipped: 1, disconnected: 0 });
+  for (const client of clients) client.destroy();
+  await Promise.all(clients.map((client) => client.closed));
 });
 
 Deno.test("Rooms refuses members of another codec, and what is no member", async () => {
