@@ -1,6 +1,6 @@
 /** Takes connections until the listener is closed; no failure of a peer or of the system ends it sooner. */
 
-import { startTimer, stopTimer, turnOver } from "../base/clock.ts";
+import { startTimer, stopTimer, type Timer, turnOver } from "../base/clock.ts";
 import { load } from "../base/read_proof.ts";
 import type { AcceptErrorVerdict } from "../telemetry/events.ts";
 import type { Listener } from "../transport/listener.ts";
@@ -15,6 +15,9 @@ const EXHAUSTED_PAUSE_MS = 50;
  * program busy; without an end a flood of them would.
  */
 const ACCEPTS_A_TURN = 64;
+
+/** As often as that it is asked, while there is no room, whether the process is to stay. */
+const STAY_MS = 1_000;
 
 /** What to do about a failed accept; `closed` if the listener is. */
 export type AcceptVerdict = "closed" | AcceptErrorVerdict;
@@ -51,6 +54,8 @@ export function classifyAcceptError(error: unknown, closed: boolean): AcceptVerd
 export interface AcceptPort {
   /** Resolves when there is room for one more; undefined when there is now. */
   admit(): Promise<void> | undefined;
+  /** Whether the process may end although somebody waits to be accepted. */
+  readonly background: boolean;
   /** Gives true if it has made room, so that the next accept need not wait. */
   acceptFailed(error: unknown, verdict: AcceptErrorVerdict): boolean;
 }
@@ -62,6 +67,7 @@ export class Acceptor {
   #closed = false;
   #inTurn = 0;
   #wake: (() => void) | undefined;
+  #staying: Timer;
 
   constructor(listener: Listener, port: AcceptPort) {
     this.#listener = listener;
@@ -74,7 +80,9 @@ export class Acceptor {
       // Before the accept, so that a flood waits in the kernel instead of costing us a socket each.
       const room = this.#port.admit();
       if (room !== undefined) {
+        this.#stay();
         await room;
+        stopTimer(this.#staying);
         continue;
       }
       if (this.#inTurn === ACCEPTS_A_TURN) {
@@ -118,8 +126,14 @@ export class Acceptor {
   close(): void | Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    stopTimer(this.#staying);
     this.#wake?.();
     return this.#listener.close();
+  }
+
+  /** Keeps the process alive where no accept does: those who are in may all have stopped reading. */
+  #stay(): void {
+    if (!this.#port.background) this.#staying = startTimer(() => this.#stay(), STAY_MS);
   }
 
   /** A turn for everybody else. A timer alone would wait for a millisecond, and an immediate may lie where all sleep. */

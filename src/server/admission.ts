@@ -29,6 +29,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
   readonly gate: Gate;
   readonly #memory: MemoryGuard;
   spoke: ((face: ConnectionFace) => void) | undefined;
+  background = false;
 
   constructor(sockets: ConnectionSet<State>, reporter: Reporter, limits: ResolvedServerLimits) {
     this.#sockets = sockets;

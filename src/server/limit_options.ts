@@ -53,7 +53,8 @@ export interface ServerLimits extends SocketLimits {
   /**
    * Most bytes that the library holds for all connections together: parts of frames, messages that wait, chunks that
    * nobody has taken, and what waits to be sent; what is queued for many by reference (`sendEncoded`, a large `write`)
-   * counts once. From 80 % on nothing new is accepted. Above 100 % the largest holder of the address that holds most is
+   * counts once. From 80 % on nothing new is accepted, but newcomers that have waited for a second come in until it has
+   * been less: who holds much below the budget does not keep the others out. Above 100 % the largest holder of the address that holds most is
    * destroyed with `EOVERFLOW`, reason `overflow`, one after the other, down to 90 %. What the kernel and the TLS engine
    * hold is not counted, nor what the program itself keeps.
    *

@@ -1,5 +1,6 @@
 /** Sees to it that what the library holds for a server's connections stays within its budget. */
 
+import { startBackgroundTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { TcpError } from "../base/errors.ts";
 import { addressKey } from "../limits/address_key.ts";
 import { Heaviest, type Holder } from "../limits/heaviest.ts";
@@ -8,12 +9,21 @@ import { Account, unreadBytes } from "../socket/account.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import type { TCPSocket } from "../socket/tcp_socket.ts";
 
+/**
+ * For as long newcomers wait while much is held. Then they come in all the same: peers that hold much, and stay below the
+ * budget, would keep everybody else out.
+ */
+const NEWCOMERS_WAIT_MS = 1_000;
+
 /** See the module's comment. */
 export class MemoryGuard implements MemoryBudgetPort {
   readonly #sockets: Iterable<TCPSocket>;
   #budget: MemoryBudget | undefined;
   #limitBytes = Infinity;
   #room: PromiseWithResolvers<void> | undefined;
+  #timer: Timer;
+  // Newcomers have waited for long enough.
+  #waited = false;
 
   constructor(sockets: Iterable<TCPSocket>) {
     this.#sockets = sockets;
@@ -53,8 +63,11 @@ export class MemoryGuard implements MemoryBudgetPort {
 
   /** Resolves when something new may be let in; undefined when it may now. */
   whenRoom(): Promise<void> | undefined {
-    if (this.#budget?.crowded !== true) return undefined;
-    this.#room ??= Promise.withResolvers();
+    if (this.#budget?.crowded !== true || this.#waited) return undefined;
+    if (this.#room === undefined) {
+      this.#room = Promise.withResolvers();
+      this.#timer = startBackgroundTimer(() => this.#letIn(), NEWCOMERS_WAIT_MS);
+    }
     return this.#room.promise;
   }
 
@@ -105,6 +118,17 @@ export class MemoryGuard implements MemoryBudgetPort {
   }
 
   relieved(): void {
+    stopTimer(this.#timer);
+    this.#openDoor();
+    this.#waited = false;
+  }
+
+  #letIn(): void {
+    this.#waited = true;
+    this.#openDoor();
+  }
+
+  #openDoor(): void {
     this.#room?.resolve();
     this.#room = undefined;
   }

@@ -101,6 +101,9 @@ export class Preparation implements ConnectionSource {
     this.#acceptor = new Acceptor(listener, {
       admit: () => port.admit() ?? this.#whenRoom(),
       acceptFailed: (error, verdict) => port.acceptFailed(error, verdict),
+      get background() {
+        return port.background;
+      },
     });
   }
 

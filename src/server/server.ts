@@ -63,7 +63,6 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   #given: ServerOptions = {};
   #options: ResolvedServerOptions = resolveServerOptions({});
   #listener: Listener | undefined;
-  #background = false;
   #reception: Reception<State> | undefined;
   #closing: Drain | undefined;
   #signals: SignalWatch | undefined;
@@ -155,7 +154,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     const intake = new Intake(options);
     this.#options = options;
     try {
-      this.#listener = intake.listen(this.#background);
+      this.#listener = intake.listen(this.#admission.background);
     } catch (error) {
       queueMicrotask(() => this.emit("error", error as TcpError)); // `listen` throws TcpErrors only
       return this;
@@ -237,14 +236,14 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   /** Lets the process live while the server listens; the default. */
   ref(): this {
-    this.#background = false;
+    this.#admission.background = false;
     this.#listener?.ref?.();
     return this;
   }
 
   /** Lets the process end although the server listens, or will listen. */
   unref(): this {
-    this.#background = true;
+    this.#admission.background = true;
     this.#listener?.unref?.();
     return this;
   }

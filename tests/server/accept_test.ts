@@ -102,7 +102,7 @@ Deno.test("nobody new is accepted while it is seen to that all who are there are
     accept: () => Promise.resolve(memoryPair()[++accepts % 2]!), // it is a pair
     close: () => {},
   };
-  const acceptor = new Acceptor(listener, { admit: () => undefined, acceptFailed: () => false });
+  const acceptor = new Acceptor(listener, { admit: () => undefined, acceptFailed: () => false, background: false });
   const gate = Promise.withResolvers<void>();
   const { gate: before, transfers } = load;
   try {

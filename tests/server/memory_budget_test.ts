@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { createServer, MessageProtocol, type ServerOptions, type TcpServer, type TCPSocket } from "../../mod.ts";
 import { lengthPrefixed } from "../../src/framing/mod.ts";
+import { createNetwork } from "../../src/testing/mod.ts";
 import { Account } from "../../src/socket/account.ts";
 import { MemoryBudget } from "../../src/limits/memory_budget.ts";
 import { connectionOf } from "../../src/socket/socket_facts.ts";
@@ -74,6 +75,41 @@ Deno.test("from 80 % on nothing new is accepted, until there is less", async () 
   first.write(new Uint8Array(100_000));
   assert(await first.reads("1000000\n"));
   await until(() => app.connections.size === 3);
+});
+
+Deno.test("peers that hold much below the budget keep nobody out for longer than a second", async () => {
+  await using network = createNetwork();
+  const app = createServer("tcp", { limits: { memoryBudgetBytes: MIB } });
+  const port = network.listen(app.onConnection((socket) => {
+    const protocol = new MessageProtocol(socket, { codec: lengthPrefixed() }).attach();
+    protocol.onMessage = (body) => void socket.write(`${body.length}\n`);
+  }));
+  const holder = await network.connect(port);
+  holder.write(half(900_000, 1_000_000));
+  await network.advance(10);
+  assertEquals(held(app), 900_004);
+  const newcomers: TCPSocket[] = [];
+  for (let i = 0; i < 5; i++) newcomers.push(await network.connect(port));
+  await network.advance(950);
+  assertEquals(app.connections.size, 2, "the first one's accept was under way already");
+  await network.advance(100);
+  assertEquals(app.connections.size, 6);
+  newcomers.push(await network.connect(port));
+  await network.advance(10);
+  assertEquals(app.connections.size, 7, "nobody waits a second time");
+  assertEquals(app.metrics().closed.overflow, 0, "nobody had to go");
+  // It has become less, and is more again: newcomers wait as before.
+  holder.write(new Uint8Array(100_000));
+  await network.advance(10);
+  assertLessOrEqual(held(app), MIB / 2);
+  holder.write(half(900_000, 1_000_000));
+  await network.advance(10);
+  for (let i = 0; i < 2; i++) newcomers.push(await network.connect(port));
+  await network.advance(950);
+  assertEquals(app.connections.size, 8);
+  await network.advance(100);
+  assertEquals(app.connections.size, 9);
+  for (const socket of [holder, ...newcomers]) socket.destroy();
 });
 
 Deno.test("what nobody takes, and what waits to be sent, counts, with a budget and without", async () => {

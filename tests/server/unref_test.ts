@@ -67,3 +67,25 @@ Deno.test('unref() is ignored by the listener of the engine "deno", as the table
   );
   assertEquals(outcome, { code: 0, stdout: "still here\n", stderr: "" });
 });
+
+for (
+  const [what, ref, stdout] of [["stays", "ref", "still here\n"], [
+    "may end, once it is told so,",
+    "unref",
+    "",
+  ]] as const
+) {
+  Deno.test(`a process ${what} while the server is full and nobody in it is read`, async () => {
+    const outcome = await run(
+      `
+      app.on("connection", (socket) => void socket.pause()).listen(0, "127.0.0.1");
+      const client = await Deno.connect({ hostname: "127.0.0.1", port: app.address().port });
+      await client.write(new Uint8Array(100_000));
+      app.${ref}();
+      Deno.unrefTimer(setTimeout(() => { console.log("still here"); app.destroy(); client.close(); }, 1_200));
+    `,
+      { limits: { maxConnections: 1 } },
+    );
+    assertEquals(outcome, { code: 0, stdout, stderr: "" });
+  });
+}
