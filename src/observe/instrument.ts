@@ -1,6 +1,6 @@
 /** Servers and dials in OpenTelemetry. */
 
-import { checkKeys } from "../base/check.ts";
+import { checkKeys, invalid } from "../base/check.ts";
 import { type TcpServer, witnessOf } from "../server/server.ts";
 import { tellUnsupported } from "../telemetry/telemetry.ts";
 import { defaultProviders } from "./default_providers.ts";
@@ -59,6 +59,8 @@ export function instrument(
     meterProvider = defaultProviders().meterProvider,
     tracerProvider = defaultProviders().tracerProvider,
   } = options;
+  checkProvider("meterProvider", meterProvider, "getMeter");
+  checkProvider("tracerProvider", tracerProvider, "getTracer");
   const unsupported = (option: string) => {
     if (app === undefined) tellUnsupported(option);
     else witnessOf(app).unsupported(option);
@@ -74,4 +76,9 @@ export function instrument(
     stops.push(traceDials(tracerProvider));
   }
   return () => stops.splice(0).forEach((stop) => stop());
+}
+
+function checkProvider(option: string, provider: unknown, method: string): void {
+  if (provider === undefined || typeof (provider as Record<string, unknown> | null)?.[method] === "function") return;
+  throw invalid(option, `a provider with the method ${method}`, provider);
 }

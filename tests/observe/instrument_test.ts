@@ -11,7 +11,7 @@ import {
 } from "npm:@opentelemetry/sdk-metrics@2.0.1";
 import { BasicTracerProvider, type ReadableSpan } from "npm:@opentelemetry/sdk-trace-base@2.0.1";
 import { connect, createServer, type ServerOptions, TcpError, type TcpServer, type TelemetryEvent } from "../../mod.ts";
-import { instrument } from "../../src/observe/mod.ts";
+import { instrument, type InstrumentOptions } from "../../src/observe/mod.ts";
 import { until } from "../support/proxy_server.ts";
 import { authority, server } from "../tls/support.ts";
 import { Peer } from "../documentation/peer.ts";
@@ -193,7 +193,18 @@ Deno.test("a tracer that throws is told to onError, and the server goes on", asy
   await app.close();
 });
 
-Deno.test("instrument() refuses unknown options", () => {
+Deno.test("instrument() refuses what is no provider, and unknown options", () => {
+  for (const name of ["meterProvider", "tracerProvider"] as const) {
+    for (const wrong of [1, null, {}]) {
+      const options = { [name]: wrong } as unknown as InstrumentOptions;
+      const error = assertThrows(
+        () => instrument(undefined, options),
+        TypeError,
+        `Option "${name}" must be a provider`,
+      );
+      assertEquals((error as NodeJS.ErrnoException).code, "ERR_INVALID_ARG_TYPE");
+    }
+  }
   // @ts-expect-error there is no such option
   assertThrows(() => instrument(undefined, { metricProvider: 1 }), TypeError, "metricProvider");
 });

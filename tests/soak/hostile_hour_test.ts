@@ -44,6 +44,7 @@ Deno.test("thirty peers that ask for much and never read hold an answer each, an
   assertHarmless(outcome);
   // The high-water mark and one answer, and requests that wait: a window of what they have asked.
   for (const { queuedBytes = 0 } of outcome.samples) assertLessOrEqual(queuedBytes, 30 * (65_536 + 100_001));
+  assertLess(Math.max(...outcome.samples.map(({ rss }) => rss)), 200_000_000);
 });
 
 Deno.test("500 peers with a megabyte each of a frame that does not end go when there is too much of them", async () => {
