@@ -1,6 +1,6 @@
 /**
- * The TCP toolkit for Deno: a server, a client, an event socket with the habits of node:net that is an async iterator and a
- * pair of web streams too, and messages over it.
+ * The TCP toolkit for Deno: servers and clients whose sockets have the events of node:net, and are also async iterators
+ * and web streams; and messages over them.
  *
  * ```ts
  * import { createServer, ServerProtocol } from "@verb/tcp";
@@ -12,6 +12,16 @@
  * app.listen(0);
  * await app.close();
  * ```
+ *
+ * The other entry points:
+ *
+ * - `@verb/tcp/tcp`: clients; `connect()`, `reconnect()`, pools;
+ * - `@verb/tcp/framing`: codecs, for sockets, streams and files;
+ * - `@verb/tcp/rooms`: groups of connections, also over Redis and NATS;
+ * - `@verb/tcp/workers`: one server on all cores;
+ * - `@verb/tcp/observe`: metrics, logs, OpenTelemetry, a live page;
+ * - `@verb/tcp/testing`: a network in memory, and checks for codecs;
+ * - `@verb/tcp/cli`: a command line.
  *
  * @module
  */

@@ -1,5 +1,17 @@
 /**
- * The client side: `new TCPSocket()` with events, `connect()` with a promise.
+ * Clients: `connect()` with a promise, `new TCPSocket()` with events, `reconnect()` for connections that are made again
+ * after each end, and `createPool()` for connections that are lent to one user at a time.
+ *
+ * ```ts
+ * import { createServer } from "@verb/tcp";
+ * import { connect } from "@verb/tcp/tcp";
+ *
+ * await using app = createServer().onConnection((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
+ *
+ * const socket = await connect({ port: app.address()!.port, host: "127.0.0.1", timeoutMs: 5_000 });
+ * socket.end("hello");
+ * for await (const chunk of socket) console.log(String(chunk)); // hello
+ * ```
  *
  * @module
  */

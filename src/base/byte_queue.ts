@@ -4,14 +4,15 @@ const EMPTY = new Uint8Array(0);
 const SMALLEST_STASH_BYTES = 64;
 
 /**
- * Bytes waiting for a decoder: what our own codecs stand on, for codecs of your own.
+ * A buffer for decoders: bytes that were received and not decoded yet. The built-in codecs use it, and it is for your
+ * own.
  *
  * At most two pieces are held: the stash (a copy of the beginning of an unfinished frame) and the chunk pushed last. A
  * byte is copied when the frame it belongs to is spread over chunks, and then a constant number of times, so the work is
  * linear in the input however it is cut; joining the chunks at every `push` would be quadratic.
  *
- * Most decoders need `push`, `length`, `byteAt`, `indexOf`, `take` and `skip`. Remember how far you have looked, and look
- * at nothing twice. The other members are for decoders that read numbers where they lie.
+ * Most decoders need `push`, `length`, `byteAt`, `indexOf`, `take` and `skip`. Remember how far you have searched, and
+ * search no byte twice. The other members are for decoders that read numbers in place.
  *
  * @example A codec for what a Redis server says (RESP 2). It remembers how far it has read into a reply, and consumes a
  * reply only when all of it is there; `verifyCodec` shows that it keeps the laws.
@@ -217,8 +218,8 @@ export class ByteQueue {
   }
 
   /**
-   * Makes the first `bytes` contiguous in the stash, to be read in `stashBytes`. Gives false if they are not all there yet; then everything there
-   * is has moved to the stash and the chunk is free.
+   * Makes the first `bytes` contiguous in the stash, to be read in `stashBytes`. Returns false if they are not all
+   * there yet; then all bytes are in the stash and the chunk is free.
    */
   gather(bytes: number): boolean {
     if (this.stashed < bytes) this.stash(bytes - this.stashed, bytes);
@@ -254,7 +255,7 @@ export class ByteQueue {
     return taken;
   }
 
-  /** Consumes up to `bytes` from the front, throws them away and says how many they were. */
+  /** Consumes up to `bytes` from the front, throws them away and returns how many they were. */
   skip(bytes: number): number {
     const length = this.length;
     if (bytes >= length) {

@@ -9,7 +9,9 @@ import { unhandledError } from "./argument_errors.ts";
 
 /** What a {@link TcpError} is made of besides its message. */
 export interface TcpErrorInit {
-  /** The name to switch on: an errno name such as `ECONNRESET`, or one of ours such as `ERR_FRAME_TOO_LARGE`. */
+  /**
+   * The name of the failure: an errno name such as `ECONNRESET`, or one of this library such as `ERR_FRAME_TOO_LARGE`.
+   */
   code: string;
   /** The system call that failed: `"connect"`, `"listen"`, `"read"`, `"write"`, ... */
   syscall?: string | undefined;
@@ -17,14 +19,14 @@ export interface TcpErrorInit {
   address?: string | undefined;
   /** The port that was meant. */
   port?: number | undefined;
-  /** The name that was looked up in vain. */
+  /** The name that could not be resolved. */
   hostname?: string | undefined;
   /** The error of the runtime below, untouched. */
   cause?: unknown;
 }
 
 /**
- * A failure of the network, a limit or a protocol. Switch on `code`.
+ * A failure of the network, a limit or a protocol. Use `code` to tell failures apart.
  *
  * @example
  * ```ts
@@ -36,7 +38,7 @@ export interface TcpErrorInit {
  * ```
  */
 export class TcpError extends Error {
-  /** The name to switch on. Always a string. */
+  /** The name of the failure. Always a string. */
   readonly code: string;
   // Declared only: as in Node an error has no `port` where there was none.
   /** The system call that failed, where there was one. */
@@ -45,7 +47,7 @@ export class TcpError extends Error {
   declare readonly address: string | undefined;
   /** The port that was meant, where there was one. */
   declare readonly port: number | undefined;
-  /** The name that was looked up in vain (`ENOTFOUND`, `EAI_AGAIN`); then there is no address and no port. */
+  /** The name that could not be resolved (`ENOTFOUND`, `EAI_AGAIN`); then there is no address and no port. */
   declare readonly hostname: string | undefined;
 
   /** Makes an error; the library makes them for you, so this is for tests and for your own protocols. */
@@ -60,7 +62,7 @@ export class TcpError extends Error {
   }
 }
 
-/** What error listeners are called with: a {@link TcpError} of ours, or whatever a handler threw or passed to `destroy`. */
+/** What error listeners are called with: a {@link TcpError}, or what a handler threw or passed to `destroy`. */
 export type SocketError = Error & Partial<Pick<TcpError, "code" | "syscall" | "address" | "port" | "hostname">>;
 
 /** What a {@link FrameError} or {@link MessageError} carries: the numbers that explain it. */
@@ -76,8 +78,8 @@ export interface FrameErrorInit {
 }
 
 /**
- * The byte stream cannot be cut into frames any more: too large, truncated or malformed. The decoder that threw it is
- * dead and throws the same error at every later call.
+ * The byte stream can no longer be decoded: a frame was too large, truncated or malformed. The decoder that threw it
+ * throws the same error at every later call.
  */
 export class FrameError extends TcpError {
   /** `false`: nothing after this point of the stream can be trusted. */
@@ -95,9 +97,9 @@ export class FrameError extends TcpError {
   }
 }
 
-/** One frame was whole but said nothing valid (not JSON, for example). It was consumed; the next call goes on behind it. */
+/** One frame was complete but not valid (not JSON, for example). It was consumed; the next call goes on after it. */
 export class MessageError extends TcpError {
-  /** `true`: call `next()` again for the frame behind the bad one. */
+  /** `true`: call `next()` again for the frame after the bad one. */
   readonly recoverable: true = true;
   /** Size of the offending frame in bytes, as far as it is known. */
   readonly frameBytes: number | undefined;

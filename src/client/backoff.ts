@@ -24,8 +24,8 @@ export interface BackoffOptions {
    */
   maxMs?: number;
   /**
-   * The part of each wait, from 0 to 1, that chance may take off: clients that lost the same server do not come back in
-   * the same moment.
+   * The part of each wait, from 0 to 1, by which it is shortened at random, so that clients that lost the same server
+   * do not all come back at once.
    *
    * @default {0.5}
    */
@@ -35,8 +35,8 @@ export interface BackoffOptions {
 const KEYS = ["initialMs", "factor", "maxMs", "jitter"];
 
 /**
- * Makes the function that `reconnect` and `createPool` wait by: `attempt` is 1 after the first failure, `random` is from
- * 0 (the whole wait) to 1 (the shortest one), and it gives milliseconds.
+ * Makes the function that computes the pauses of `reconnect` and `createPool`, in milliseconds. `attempt` is 1 after
+ * the first failure; `random` is from 0 (the longest pause) to 1 (the shortest one).
  *
  * @example
  * ```ts

@@ -2,14 +2,14 @@
 
 /** A connection that is yours until you release it; disposing one that was not released destroys it. */
 export interface Lease<T> extends Disposable {
-  /** What the pool's `setup` made, or the socket. Leave it alone after the release. */
+  /** What the pool's `setup` returned, or the socket. Do not use it after the release. */
   readonly value: T;
   /**
-   * Gives it back. A connection that is closed, or was left with unread bytes, listeners or a claimed read side, is
-   * destroyed instead of being handed out again. Only the first call counts.
+   * Returns it to the pool. A connection that is closed, or was left with unread bytes, listeners or a claimed read
+   * side, is destroyed instead of being lent again. Only the first call counts.
    */
   release(): void;
-  /** Destroys the connection: after a failure nobody knows what is still under way on it. */
+  /** Destroys the connection, for example after a failure that leaves its state unknown. */
   destroy(error?: Error): void;
 }
 

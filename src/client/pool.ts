@@ -8,7 +8,7 @@ import type { Lease } from "./lease.ts";
 import { PoolCore } from "./pool_core.ts";
 import { type PoolMetrics, type PoolOptions, resolvePool } from "./pool_options.ts";
 
-/** How one waits for a connection. */
+/** Options of `pool.acquire`. */
 export interface AcquireOptions {
   /** Gives up waiting; the error is the signal's own reason. */
   signal?: AbortSignal;
@@ -34,16 +34,17 @@ export interface PoolLeak {
 
 /** What the listeners of a {@link Pool} are called with. */
 export interface PoolEvents {
-  /** A connection has been in use for `leakMs`; told once of each. */
+  /** A connection has been in use for `leakMs`; emitted once for each. */
   leak: [leak: PoolLeak];
 }
 
 /**
- * Keeps connections open and lends them to one user at a time. It connects when somebody needs it, never has more than
- * `max` connections, and hands out none that is closed or that its last user left dirty. Wrong options throw at the call.
+ * Keeps connections open and lends them to one user at a time. It connects when a connection is needed, never has more
+ * than `max` of them, and lends none that is closed or that its last user left dirty. Wrong options throw at the call.
  *
- * Without `setup` it hands out bare sockets. Reading claims a socket for good, so a connection that was read from is closed
- * after its first use then; put your protocol on it in `setup`, once, and get that handed out.
+ * Without `setup` it lends bare sockets. Reading claims a socket for good, so such a connection is closed after its
+ * first use if it was read from. To use connections again, put your protocol on the socket in `setup` and return it:
+ * then the pool lends that.
  *
  * @example
  * ```ts
@@ -84,7 +85,7 @@ export function createPool<T>(options: PoolOptions<T>): Pool<T> {
   return new Pool<T>(options);
 }
 
-/** See {@link createPool}, which makes it. */
+/** A pool of client connections. Made by {@link createPool}. */
 export class Pool<T = TCPSocket> extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #core: PoolCore<T>;
   readonly #signal: AbortSignal | undefined;
@@ -101,9 +102,9 @@ export class Pool<T = TCPSocket> extends EventEmitter<PoolEvents> implements Asy
   }
 
   /**
-   * A connection for you alone; release or dispose the lease. Waits, in the order of the calls, while all are in use.
-   * Rejects with `ERR_POOL_TIMEOUT` (its `cause` is the last failure to connect, if connecting fails), `ERR_POOL_FULL`,
-   * `ERR_POOL_CLOSED`, the reason of the signal, or the error of a connect that failed.
+   * Lends a connection; release or dispose the lease when you are done. Waits, in the order of the calls, while all are
+   * in use. Rejects with `ERR_POOL_TIMEOUT` (its `cause` is the last failure to connect, if connecting fails),
+   * `ERR_POOL_FULL`, `ERR_POOL_CLOSED`, the reason of the signal, or the error of a connect that failed.
    */
   async acquire(options: AcquireOptions = {}): Promise<Lease<T>> {
     checkKeys("options", options, ["signal"]);
@@ -134,8 +135,9 @@ export class Pool<T = TCPSocket> extends EventEmitter<PoolEvents> implements Asy
   }
 
   /**
-   * Closes the pool: whoever waits is told `ERR_POOL_CLOSED`, idle connections end now, those in use when they are
-   * released, after `drainMs` at the latest. Resolves when all are closed. Called again, the shorter `drainMs` counts.
+   * Closes the pool: waiting callers are rejected with `ERR_POOL_CLOSED`, idle connections end now, and those in use
+   * when they are released, after `drainMs` at the latest. Resolves when all are closed. If it is called again, the
+   * shorter `drainMs` counts.
    */
   async close(options: PoolCloseOptions = {}): Promise<void> {
     checkKeys("options", options, ["drainMs"]);

@@ -5,7 +5,10 @@ import type { TCPSocket } from "../socket/tcp_socket.ts";
 import { backoff, type BackoffOptions } from "./backoff.ts";
 import { CLIENT_KEYS, type ClientOptions, type Connector, connector } from "./connector.ts";
 
-/** Where a pool connects to, and how many connections it keeps for how long. Times are milliseconds; `0` is no limit. */
+/**
+ * Where a pool connects to, and how many connections it keeps for how long. All times are in milliseconds; `0` is no
+ * limit.
+ */
 export interface PoolOptions<T = TCPSocket> extends ClientOptions {
   /**
    * Most connections, those that are being made included.
@@ -14,8 +17,8 @@ export interface PoolOptions<T = TCPSocket> extends ClientOptions {
    */
   max?: number;
   /**
-   * Connections that are kept open even if nobody uses them; made at once. While they end by themselves within 10 s,
-   * they are made up for with the back-off.
+   * Connections that are kept open even when they are not used; made at once. While they end by themselves within 10 s,
+   * they are replaced with the pauses of `backoff`.
    *
    * @default {0}
    */
@@ -45,8 +48,8 @@ export interface PoolOptions<T = TCPSocket> extends ClientOptions {
    */
   idleMs?: number;
   /**
-   * How long a connection lives, less up to a tenth by chance, so that not all end together. One that is in use is closed
-   * when it is released.
+   * Longest life of a connection, shortened at random by up to a tenth, so that not all end together. A connection in
+   * use is closed when it is released.
    *
    * @default {1_800_000}
    */
@@ -58,34 +61,38 @@ export interface PoolOptions<T = TCPSocket> extends ClientOptions {
    */
   leakMs?: number;
   /**
-   * Makes what is handed out of a new connection: logs in, puts a protocol on it. What it leaves on the socket, listeners
-   * and a claimed read side, belongs there. When it throws, the connection counts as failed.
+   * Prepares a new connection, for example logs in and puts a protocol on it, and returns what the pool lends.
+   * Listeners and a claimed read side that it leaves on the socket are kept. When it throws, the connection counts as
+   * failed. Left out, the pool lends the socket.
    */
   setup?: (socket: TCPSocket) => T | Promise<T>;
   /**
-   * Whether one that lay idle is still good, asked before it is handed out again. One for which it says no, throws or
-   * takes longer than `createTimeoutMs` is destroyed.
+   * Whether an idle connection is still good; called before it is lent again. A connection for which it returns false,
+   * throws, or takes longer than `createTimeoutMs` is destroyed. Left out, connections are not checked.
    */
   check?: (item: T) => boolean | Promise<boolean>;
-  /** How long to wait between attempts to connect while they fail, or while what is made for `min` does not last. */
+  /**
+   * The pauses between attempts to connect while they fail, or while connections for `min` end soon. The defaults are
+   * those of {@link BackoffOptions}.
+   */
   backoff?: BackoffOptions;
   /** Closes the pool at once: callers that wait get its reason, connections in use are destroyed. */
   signal?: AbortSignal;
 }
 
 /**
- * Why a pool let go of a connection: it `closed` by itself, was released `dirty`, failed its `check`, lay `idle` too long,
- * reached the end of its `lifetime`, was destroyed by its `lease`, or the pool closed (`shutdown`).
+ * Why a pool destroyed a connection: it `closed` by itself, was released `dirty`, failed its `check`, lay `idle` too
+ * long, reached the end of its `lifetime`, was destroyed by its `lease`, or the pool closed (`shutdown`).
  */
 export type PoolDestroyCause = "closed" | "dirty" | "check" | "idle" | "lifetime" | "lease" | "shutdown";
 
 /** What a pool counts. */
 export interface PoolMetrics {
-  /** Connections, all that are set up and not closed. */
+  /** Connections that are set up and not closed. */
   readonly open: number;
-  /** Those of them that nobody uses. */
+  /** Open connections that are not in use. */
   readonly idle: number;
-  /** Those of them that are in use. */
+  /** Open connections that are in use. */
   readonly leased: number;
   /** Connections that are being made. */
   readonly dialling: number;
@@ -93,7 +100,7 @@ export interface PoolMetrics {
   readonly waiting: number;
   /** Connections that were made, ever. */
   readonly created: number;
-  /** Those that were not: the connect or its `setup` failed. */
+  /** Connections that were not made, because the connect or its `setup` failed. */
   readonly failed: number;
   /** Connections that are gone, by cause. Together with `open` they are `created`. */
   readonly destroyed: Readonly<Record<PoolDestroyCause, number>>;
@@ -101,9 +108,9 @@ export interface PoolMetrics {
   readonly acquired: number;
   /** Callers whose time was over (`ERR_POOL_TIMEOUT`). */
   readonly timeouts: number;
-  /** How long those that got one have waited, all together, in milliseconds. */
+  /** How long all callers that got a connection have waited together, in milliseconds. */
   readonly waitMs: number;
-  /** The longest of these waits. */
+  /** The longest of these waits, in milliseconds. */
   readonly maxWaitMs: number;
 }
 

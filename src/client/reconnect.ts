@@ -27,14 +27,15 @@ export interface ReconnectCloseOptions {
 
 /**
  * Connects, and connects again whenever the connection is over: each turn of the loop gives a connected socket, and the
- * next turn waits until that one is closed. Between failed attempts it waits, longer each time (`backoff`); with several
- * `targets` it tries all of them before it waits. Wrong options throw at the call. After `maxAttempts` failures in a row,
- * or when `retry` says no, the loop throws the last error; a connection that lived shorter than `stableMs` is such a
- * failure, too (`ERR_RECONNECT_UNSTABLE`, with its receipt as `cause`). `timeoutMs` is 10 s where left out.
+ * next turn waits until that one is closed. Between failed attempts it waits, longer each time (`backoff`); with
+ * several `targets` it tries all of them before it waits. Wrong options throw at the call. After `maxAttempts` failures
+ * in a row, or when `retry` says no, the loop throws the last error; a connection that was open for less than
+ * `stableMs` is such a failure, too (`ERR_RECONNECT_UNSTABLE`, with its receipt as `cause`). `timeoutMs` is 10 s where
+ * left out.
  *
  * The sockets are yours to read and write. How one ended is told by its `closed`; an `error` listener is not needed.
- * Leaving the loop destroys the socket at hand, `close()` ends it in order, and the signal destroys it and lets the loop
- * throw its reason.
+ * Leaving the loop destroys the current socket, `close()` ends it in order, and the signal destroys it and makes the
+ * loop throw the signal's reason.
  *
  * @example
  * ```ts
@@ -61,7 +62,7 @@ export function reconnect<State = unknown>(options: ReconnectOptions): Reconnect
 }
 
 /**
- * See {@link reconnect}, which makes it.
+ * A loop over connections to a server that is found again after each end. Made by {@link reconnect}.
  *
  *   between ──next──▶ dialling ──────────▶ connected ──closed, stable or not──▶ between
  *                      ▲    │ failed
@@ -96,7 +97,7 @@ export class Reconnect<State = unknown> implements AsyncIterableIterator<TCPSock
     return this.#turns.next();
   }
 
-  /** Leaving the loop: destroys the socket at hand, and gives up whatever is under way. */
+  /** Called when the loop is left: destroys the current socket, and ends a connect or pause that is under way. */
   async return(): Promise<IteratorResult<TCPSocket<State>, undefined>> {
     this.#end(false);
     this.#owesReason = false;
@@ -110,7 +111,7 @@ export class Reconnect<State = unknown> implements AsyncIterableIterator<TCPSock
   }
 
   /**
-   * Ends the loop, every wait and the socket at hand: what was written to that goes out, then it ends, and after `drainMs`
+   * Ends the loop, every wait and the current socket: what was written to it is sent, then it ends, and after `drainMs`
    * it is destroyed. Resolves when it is closed. May be called again.
    */
   async close(options: ReconnectCloseOptions = {}): Promise<void> {

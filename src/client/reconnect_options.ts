@@ -5,7 +5,7 @@ import { backoff, type BackoffOptions } from "./backoff.ts";
 import { CLIENT_KEYS, type ClientOptions } from "./connector.ts";
 import { type Route, routesOf, type Target } from "./targets.ts";
 
-/** What is told before each new attempt. */
+/** What `onRetry` is called with before each new attempt. */
 export interface Retry {
   /** Why the last attempt failed. */
   readonly cause: Error;
@@ -21,11 +21,12 @@ export interface Retry {
 export interface ReconnectOptions extends ClientOptions {
   /** The places to connect to, tried in turn, instead of `port`, `host` and `path`. */
   targets?: readonly Target[];
-  /** How long to wait after all targets have failed once. */
+  /** The pauses after all targets have failed once. The defaults are those of {@link BackoffOptions}. */
   backoff?: BackoffOptions;
   /**
-   * Milliseconds that a connection must live for the back-off to begin anew. One that lives shorter counts as a failed
-   * attempt, so that a server which accepts and closes is not stormed; `0` lets every connection count as a success.
+   * Milliseconds that a connection must stay open for the back-off to begin anew. A shorter one counts as a failed
+   * attempt, so that a server that accepts and closes is not flooded with connects. With `0` every connection is a
+   * success.
    *
    * @default {10_000}
    */
@@ -37,8 +38,8 @@ export interface ReconnectOptions extends ClientOptions {
    */
   maxAttempts?: number;
   /**
-   * Whether to try again after this failure; with false the loop throws it. Where left out, everything is tried again but
-   * a missing permission of Deno.
+   * Whether to try again after this failure; with false the loop throws it. Left out, every failure but a missing
+   * permission of Deno is tried again.
    */
   retry?: (cause: Error, attempt: number) => boolean;
   /** Called before each new attempt, for logs. */

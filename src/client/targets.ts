@@ -4,7 +4,7 @@ import { typeError } from "../base/argument_errors.ts";
 import { checkKeys, invalid } from "../base/check.ts";
 import { type ClientOptions, type Connector, connector } from "./connector.ts";
 
-/** One place: `port` (and `host`), or `path` of a unix socket. */
+/** A server to connect to: `port` (and `host`), or `path` of a unix socket. */
 export type Target = Pick<ClientOptions, "port" | "host" | "hostname" | "path">;
 
 const TARGET_KEYS = ["port", "host", "hostname", "path"] as const;

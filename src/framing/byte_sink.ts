@@ -1,5 +1,5 @@
 /**
- * Where an encoder writes without making a buffer of its own: a stretch of the queue that goes to the kernel.
+ * Lets an encoder write straight into the write queue, without a buffer of its own.
  *
  * ```ts ignore
  * const buffer = sink.reserve(4 + body.length); // write from index sink.at on
@@ -9,7 +9,7 @@
  * ```
  */
 export interface ByteSink {
-  /** Gives a buffer with room for `maxBytes` from index {@link ByteSink.at} on. What stands there before is garbage. */
+  /** Gives a buffer with room for `maxBytes` from index {@link ByteSink.at} on. Its contents are not cleared. */
   reserve(maxBytes: number): Uint8Array;
   /** Where in the reserved buffer to write. Valid from `reserve` to `commit`. */
   readonly at: number;

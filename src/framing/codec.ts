@@ -23,7 +23,10 @@ export interface Codec<In, Out = In> {
   decoder(): FrameDecoder<Out>;
   /** The whole frame of one message, in a buffer that is the caller's for good. Throws for what cannot be sent. */
   encode(message: In): Uint8Array<ArrayBuffer>;
-  /** The same straight into a queue; a codec without it is asked to `encode`. Throws before anything is committed. */
+  /**
+   * The same, written straight into a queue; optional, `encode` is used without it. Throws before anything is
+   * committed.
+   */
   encodeInto?(message: In, sink: ByteSink): void;
 }
 
@@ -33,8 +36,8 @@ export interface Codec<In, Out = In> {
  * - However the bytes are cut into chunks, the messages are the same.
  * - It never holds more than one frame of the largest size and one chunk.
  * - The work is linear in the bytes.
- * - `next()` throws a `FrameError` when the stream cannot be understood any more, and the same one ever after; it throws
- *   a `MessageError` when exactly one frame was bad and consumed, and the next call goes on behind it.
+ * - `next()` throws a `FrameError` when the stream can no longer be decoded, and the same one at every later call. It
+ *   throws a `MessageError` when exactly one frame was bad and consumed; the next call goes on after it.
  */
 export interface FrameDecoder<T> {
   /** Takes a chunk over: do not change it any more. Messages may be windows on it. */
@@ -43,14 +46,14 @@ export interface FrameDecoder<T> {
   next(): T | undefined;
   /**
    * No more bytes will come. Throws a `FrameError` with `ERR_FRAME_TRUNCATED` inside a frame; otherwise `next()` gives
-   * what the end has completed, such as a last line without an end.
+   * what the end has completed, such as a last line without a line ending.
    */
   end(): void;
   /** Bytes pushed and not consumed. */
   readonly bufferedBytes: number;
   /**
-   * Hands back what was not consumed, for a change of protocol. The decoder is then as new. Throws a `FrameError` while
-   * the rest of a frame that was too large is being skipped: what comes next belongs to that.
+   * Hands back the bytes that were not consumed, for a change of protocol. The decoder is then as new. Throws a
+   * `FrameError` while the rest of a frame that was too large is being skipped, because the next bytes belong to it.
    */
   takeRest(): Uint8Array;
 }

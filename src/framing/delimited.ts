@@ -22,8 +22,8 @@ export interface DelimitedOptions {
    */
   delimiters: readonly (string | Uint8Array)[];
   /**
-   * Longest message in bytes, without its delimiter. A longer one is a `MessageError` (`ERR_FRAME_TOO_LARGE`), told once;
-   * its bytes are thrown away as they come and the stream goes on behind its delimiter.
+   * Longest message in bytes, without its delimiter. A longer one is one `MessageError` (`ERR_FRAME_TOO_LARGE`); its
+   * bytes are thrown away as they come and the stream goes on after its delimiter.
    *
    * @default {1_048_576}
    */
@@ -31,9 +31,9 @@ export interface DelimitedOptions {
 }
 
 /**
- * Bytes up to a delimiter, which is not part of the message. A stream that ends without one ends inside a frame
- * (`ERR_FRAME_TRUNCATED`). A message to send that has a delimiter in it is refused with a TypeError. Received messages
- * are windows on the chunks that came: copy one before you store it.
+ * A codec of bytes up to a delimiter, which is not part of the message. A stream that ends without one ends inside a
+ * frame (`ERR_FRAME_TRUNCATED`). A message to send that has a delimiter in it is refused with a TypeError. Received
+ * messages are windows on the chunks that came: copy one before you store it.
  *
  * The work is one look at each byte, also for delimiters that overlap themselves.
  *

@@ -14,8 +14,8 @@ import type { Codec, FrameDecoder } from "./codec.ts";
 import { QueuedDecoder } from "./queued_decoder.ts";
 
 /**
- * Frames of exactly `frameBytes` bytes (1 to 2^31 - 1). Received messages are windows on the chunks that came: copy one
- * before you store it.
+ * A codec of frames of exactly `frameBytes` bytes (1 to 2^31 - 1). Received messages are windows on the chunks that
+ * came: copy one before you store it.
  *
  * @throws {TypeError | RangeError} For a length that is out of range.
  *

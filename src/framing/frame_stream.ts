@@ -6,7 +6,7 @@ import { BAD_MESSAGES_A_TURN, nextTurn } from "./bad_messages.ts";
 import { checkCodec } from "./check_codec.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 
-/** How a {@link FrameDecoderStream} deals with bad messages. */
+/** Options of a {@link FrameDecoderStream}. */
 export interface FrameDecoderStreamOptions {
   /** Called for each bad message; the stream goes on. Without it a bad message ends the stream with its error. */
   onInvalid?: (error: MessageError) => void;
@@ -16,10 +16,10 @@ export interface FrameDecoderStreamOptions {
 const READ_AHEAD_MESSAGES = 1;
 
 /**
- * Bytes to messages, a pair of streams for `pipeThrough`. It decodes when it is read, at most one message ahead; a chunk
- * is taken when the one before is used up. An end of input inside a frame is an error (`ERR_FRAME_TRUNCATED`). Every
- * message in front of an error is read before the error is: that is why this is no TransformStream, which would drop
- * them.
+ * Decodes bytes into messages: a pair of streams for `pipeThrough`. It decodes when it is read, at most one message
+ * ahead; a chunk is taken when the one before is used up. An end of input inside a frame is an error
+ * (`ERR_FRAME_TRUNCATED`). Every message before an error can be read before the error comes; a TransformStream would
+ * drop them.
  *
  * @example
  * ```ts
@@ -196,7 +196,7 @@ class DecoderPump<T> {
   }
 }
 
-/** Messages to bytes, one chunk a message. */
+/** Encodes messages into bytes, one chunk for each: a pair of streams for `pipeThrough`. */
 export class FrameEncoderStream<T> extends TransformStream<T, Uint8Array<ArrayBuffer>> {
   /** Makes a stream for one sequence of messages. */
   constructor(codec: Codec<T, unknown>) {

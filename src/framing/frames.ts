@@ -9,7 +9,7 @@ import type { Codec, FrameDecoder } from "./codec.ts";
 /** Where bytes come from: a stream, a socket, a file, anything that iterates over chunks. */
 export type FrameSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** How {@link frames} deals with bad messages. */
+/** Options of {@link frames}. */
 export interface FrameReadOptions {
   /** Called for each bad message; the iteration goes on. Without it a bad message ends the iteration with its error. */
   onInvalid?: (error: MessageError) => void;

@@ -16,22 +16,23 @@ import { JSON_VALUE_KEYS, JsonText, jsonTextOf, type JsonValueOptions } from "./
 import { lengthPrefixed, LengthPrefixedCodec } from "./length_prefixed.ts";
 import type { StandardSchema } from "./standard_schema.ts";
 
-/** What lies around the text, and what the values must be like. */
+/** The framing of JSON messages, and which values are accepted. */
 export interface JsonOptions<In = unknown, Out = In> extends JsonValueOptions<In, Out> {
   /**
-   * The framing below; `lengthPrefixed()` where left out. Its `maxFrameBytes` bounds the text. Over one that does not give
-   * back what it was given (`lengthPrefixed` with `offset`, say) the codec is for receiving only.
+   * The codec of bytes that frames the text; `lengthPrefixed()` where left out. Its `maxFrameBytes` limits the text.
+   * Over a framing whose received messages are not those that were sent (such as `lengthPrefixed` with `offset`) the
+   * codec is for receiving only.
    */
   framing?: Codec<Uint8Array>;
 }
 
 /**
- * JSON values over any framing, judged by a schema whose types flow into the codec's. A frame that is no JSON, too deep or
- * not valid is a `MessageError` (`ERR_MESSAGE_INVALID`) and the stream goes on behind it.
+ * A codec of JSON values over any framing. A schema validates what is received, and gives the codec its types. A frame
+ * that is not JSON, too deep or not valid is a `MessageError` (`ERR_MESSAGE_INVALID`), and the stream goes on after it.
  *
- * What JSON cannot say (`undefined`, a function, a cycle, a BigInt) is refused with a TypeError before a byte is sent.
- * Text is UTF-8 (RFC 8259); bytes that are not are read as U+FFFD. A byte order mark in front of the first text of a
- * stream is ignored, elsewhere it is no JSON. A `__proto__` in a message is a property like any other.
+ * What JSON cannot express (`undefined`, a function, a cycle, a BigInt) is refused with a TypeError before a byte is
+ * sent. Text is UTF-8 (RFC 8259); bytes that are not are read as U+FFFD. A byte order mark before the first text of a
+ * stream is ignored; elsewhere it is not JSON. A `__proto__` in a message is a property like any other.
  *
  * @throws {TypeError | RangeError} For options that are unknown or out of range.
  *
@@ -47,7 +48,7 @@ export interface JsonOptions<In = unknown, Out = In> extends JsonValueOptions<In
  * ```
  */
 export function json<In, Out>(options: JsonOptions<In, Out> & { schema: StandardSchema<In, Out> }): Codec<In, Out>;
-/** Without a schema the types are whatever the caller says they are: one, or what is sent and what is received. */
+/** Without a schema. `In` is the type of what is sent, `Out` of what is received; they are not checked. */
 export function json<In = unknown, Out = In>(options?: Omit<JsonOptions, "schema">): Codec<In, Out>;
 export function json<In, Out>(options: JsonOptions<In, Out> = {}): Codec<In, Out> {
   checkKeys("options", options, ["framing", ...JSON_VALUE_KEYS]);

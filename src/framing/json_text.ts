@@ -5,16 +5,16 @@ import { checkInteger, printable } from "../base/check.ts";
 import { asError, MessageError } from "../base/errors.ts";
 import { applySchema, checkSchema, type StandardSchema } from "./standard_schema.ts";
 
-/** What a value must be like; the options that `json` and `ndjson` share. */
+/** Which values are accepted; the options that `json` and `ndjson` share. */
 export interface JsonValueOptions<In = unknown, Out = In> {
   /**
-   * Any Standard Schema validator (Zod, Valibot, ArkType and others). It judges what is received, and the message is what
-   * it makes of it; what is sent is not judged. A value that fails is a `MessageError` (`ERR_MESSAGE_INVALID`) that names
-   * its path and has the issues as `cause`, and the stream goes on.
+   * Any Standard Schema validator (Zod, Valibot, ArkType and others). It validates what is received, and the message is
+   * its output; what is sent is not validated. Left out, every JSON value is accepted. A value that fails is a
+   * `MessageError` (`ERR_MESSAGE_INVALID`) that names its path and has the issues as `cause`, and the stream goes on.
    */
   schema?: StandardSchema<In, Out>;
   /**
-   * Most arrays and objects inside each other in a received message: `[]` is 1 deep. Deeper is a `MessageError`.
+   * Largest depth of nested arrays and objects in a received message: `[]` is 1 deep. A deeper one is a `MessageError`.
    *
    * @default {128}
    */

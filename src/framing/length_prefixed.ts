@@ -43,7 +43,7 @@ export interface LengthPrefixedOptions {
    */
   endian?: "big" | "little";
   /**
-   * Bytes in front of the length field: a magic number, say.
+   * Bytes before the length field, such as a magic number.
    *
    * @default {0}
    */
@@ -57,20 +57,21 @@ export interface LengthPrefixedOptions {
    */
   adjust?: number;
   /**
-   * Bytes to take off the front of a received frame. Left out, all up to the end of the length field go and the message
-   * is the body; 0 leaves the whole frame. With any number but that, the codec is for receiving only.
+   * Bytes to remove from the front of a received frame. Left out, everything up to the end of the length field is
+   * removed and the message is the body; 0 leaves the whole frame. With any other number than the default, the codec is
+   * for receiving only.
    */
   strip?: number;
   /**
-   * Longest body in bytes, which is the whole frame less `offset` and the field. A longer one is refused as soon as its
-   * length is read, before the body comes. `Infinity` is no bound.
+   * Longest body in bytes: the whole frame without `offset` and the length field. A longer one is refused as soon as
+   * its length is read, before the body comes. `Infinity` is no bound.
    *
    * @default {1_048_576}
    */
   maxFrameBytes?: number;
   /**
-   * What a received frame over the limit is: `"fail"` ends the stream by a `FrameError`, `"skip"` throws its bytes away
-   * as they come and is a `MessageError` behind which the stream goes on.
+   * What happens to a received frame over the limit: `"fail"` ends the stream with a `FrameError`; `"skip"` throws its
+   * bytes away as they come and gives a `MessageError`, after which the stream goes on.
    *
    * @default {"fail"}
    */
@@ -82,8 +83,8 @@ const WIDTHS: readonly unknown[] = [1, 2, 3, 4, 8];
 const LARGEST_OFFSET = 65_535;
 
 /**
- * Bytes with a length field in front, as protocols of every age have it. Received messages are windows on the chunks
- * that came: copy one before you store it, because it keeps its whole chunk alive.
+ * A codec of bytes after a length field. Received messages are windows on the chunks that came: copy one before you
+ * store it, because it keeps its whole chunk alive.
  *
  * To send with `offset` above 0, put the header in front: the message's first `offset` bytes go before the field.
  *

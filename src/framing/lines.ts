@@ -18,8 +18,8 @@ import { DEFAULT_MAX_FRAME_BYTES, tooLarge } from "./queued_decoder.ts";
 /** How lines look and how long they may be. */
 export interface LinesOptions {
   /**
-   * Longest line in bytes, without its end. A longer one is a `MessageError` (`ERR_FRAME_TOO_LARGE`), told once; its bytes
-   * are thrown away as they come and the stream goes on with the next line.
+   * Longest line in bytes, without its line ending. A longer one is one `MessageError` (`ERR_FRAME_TOO_LARGE`); its
+   * bytes are thrown away as they come and the stream goes on with the next line.
    *
    * @default {1_048_576}
    */
@@ -39,9 +39,9 @@ export interface LinesOptions {
 }
 
 /**
- * Lines of UTF-8 text, as strings without their end. LF and CRLF end a line, a CR alone does not; a last line without an
- * end counts. A line to send that has an LF in it, or a CR at its end, would arrive as something else and is refused with
- * a TypeError, and so is text with half a surrogate pair.
+ * A codec of lines of UTF-8 text, as strings without their line ending. LF and CRLF end a line, a CR alone does not; a
+ * last line needs no ending. A line to send that contains an LF, ends with a CR, or has a lone surrogate is refused
+ * with a TypeError, because it would not arrive as it was sent.
  *
  * @throws {TypeError | RangeError} For options that are unknown or out of range.
  *

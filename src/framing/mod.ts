@@ -1,5 +1,15 @@
 /**
- * Framing: messages in a stream of bytes, for any source of bytes.
+ * Framing: codecs that turn a stream of bytes into messages, for sockets, web streams, files and direct calls.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { frames, lines } from "@verb/tcp/framing";
+ *
+ * const file = new Blob(["one\r\ntwo\n"]).stream();
+ * const texts: string[] = [];
+ * for await (const line of frames(file, lines())) texts.push(line);
+ * assertEquals(texts, ["one", "two"]);
+ * ```
  *
  * @module
  */

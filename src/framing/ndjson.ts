@@ -15,11 +15,11 @@ import { LineDecoder } from "./line_decoder.ts";
 import { DEFAULT_MAX_FRAME_BYTES, tooLarge } from "./queued_decoder.ts";
 import type { StandardSchema } from "./standard_schema.ts";
 
-/** What values must be like and how long their lines may be. */
+/** Which values are accepted, and how long their lines may be. */
 export interface NdjsonOptions<In = unknown, Out = In> extends JsonValueOptions<In, Out> {
   /**
-   * Longest line in bytes, without its end. A longer one is a `MessageError` (`ERR_FRAME_TOO_LARGE`), told once; its bytes
-   * are thrown away as they come and the stream goes on with the next line.
+   * Longest line in bytes, without its line ending. A longer one is one `MessageError` (`ERR_FRAME_TOO_LARGE`); its
+   * bytes are thrown away as they come and the stream goes on with the next line.
    *
    * @default {1_048_576}
    */
@@ -27,9 +27,9 @@ export interface NdjsonOptions<In = unknown, Out = In> extends JsonValueOptions<
 }
 
 /**
- * One JSON value a line. LF and CRLF end a line, a last line without an end counts, blank lines say nothing. A line that
- * is no JSON, too deep or not valid is a `MessageError` (`ERR_MESSAGE_INVALID`) and the stream goes on behind it. A byte
- * order mark in front of the first value is ignored, elsewhere it is no JSON.
+ * A codec of JSON values, one per line. LF and CRLF end a line, a last line needs no ending, and blank lines are
+ * ignored. A line that is not JSON, too deep or not valid is a `MessageError` (`ERR_MESSAGE_INVALID`), and the stream
+ * goes on after it. A byte order mark before the first value is ignored; elsewhere it is not JSON.
  *
  * @throws {TypeError | RangeError} For options that are unknown or out of range.
  *
@@ -43,7 +43,7 @@ export interface NdjsonOptions<In = unknown, Out = In> extends JsonValueOptions<
  * ```
  */
 export function ndjson<In, Out>(options: NdjsonOptions<In, Out> & { schema: StandardSchema<In, Out> }): Codec<In, Out>;
-/** Without a schema the types are whatever the caller says they are: one, or what is sent and what is received. */
+/** Without a schema. `In` is the type of what is sent, `Out` of what is received; they are not checked. */
 export function ndjson<In = unknown, Out = In>(options?: Omit<NdjsonOptions, "schema">): Codec<In, Out>;
 export function ndjson<In, Out>(options: NdjsonOptions<In, Out> = {}): Codec<In, Out> {
   checkKeys("options", options, ["maxFrameBytes", ...JSON_VALUE_KEYS]);

@@ -24,9 +24,9 @@ export interface NetstringsOptions {
 }
 
 /**
- * Bytes as netstrings. Lengths with leading zeros, without digits or with anything but digits are refused, and so is a
- * missing comma, each with `ERR_FRAME_MALFORMED`. Received messages are windows on the chunks that came: copy one before
- * you store it.
+ * A codec of bytes as netstrings. Lengths with leading zeros, without digits or with anything but digits are refused,
+ * and so is a missing comma, each with `ERR_FRAME_MALFORMED`. Received messages are windows on the chunks that came:
+ * copy one before you store it.
  *
  * @throws {TypeError | RangeError} For options that are unknown or out of range.
  *

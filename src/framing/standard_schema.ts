@@ -12,14 +12,14 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** What a validator says. */
+/** The result of a validator. */
 export type StandardResult<Out> =
   | { readonly value: Out; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] };
 
 /**
- * Any validator of the Standard Schema kind, such as those of Zod, Valibot and ArkType. `In` is what it takes, `Out` what
- * it makes of it. Its `validate` must answer at once: a promise is refused.
+ * A validator by the Standard Schema specification, such as those of Zod, Valibot and ArkType. `In` is the type of its
+ * input, `Out` of its output. Its `validate` must not return a promise.
  */
 export interface StandardSchema<In = unknown, Out = In> {
   /** The validator. */

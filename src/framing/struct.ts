@@ -15,16 +15,16 @@ import { checkCodec } from "./check_codec.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 import { lengthPrefixed } from "./length_prefixed.ts";
 
-/** Kind of a field: `u` for unsigned, `i` for signed, `f` for floating point (IEEE 754), and its bits. */
+/** The type of a field: `u` for unsigned, `i` for signed, `f` for floating point (IEEE 754), and its size in bits. */
 export type StructFieldType = "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" | "f32" | "f64";
 
-/** A header: its fields in the order of the wire. */
+/** The fields of a header, in their order on the wire. */
 export type StructFields = Readonly<Record<string, StructFieldType>>;
 
-/** What a field is in JavaScript: a number, and a bigint for 64-bit integers. */
+/** The value of a field in JavaScript: a number, or a bigint for 64-bit integers. */
 export type StructFieldValue<Type extends StructFieldType> = Type extends "u64" | "i64" ? bigint : number;
 
-/** What a header of these fields is in JavaScript, and behind it the payload. */
+/** A message in JavaScript: the fields of its header, and the payload. */
 export type StructMessage<Fields extends StructFields> =
   & { -readonly [Name in keyof Fields]: StructFieldValue<Fields[Name]> }
   & {
@@ -32,7 +32,7 @@ export type StructMessage<Fields extends StructFields> =
     payload: Uint8Array;
   };
 
-/** How the header stands on the wire and what lies around it. */
+/** The byte order of the header, and the framing of the message. */
 export interface StructOptions {
   /**
    * Order of the bytes of every field.
@@ -40,15 +40,18 @@ export interface StructOptions {
    * @default {"big"}
    */
   endian?: "big" | "little";
-  /** The framing below; `lengthPrefixed()` where left out. Its `maxFrameBytes` bounds header and payload together. */
+  /**
+   * The codec of bytes that frames header and payload; `lengthPrefixed()` where left out. Its `maxFrameBytes` limits
+   * both together.
+   */
   framing?: Codec<Uint8Array>;
 }
 
 /**
- * Messages with a binary header, typed from its description, and a payload, which may be of 0 bytes. A frame that
- * is shorter than the header is a `MessageError` (`ERR_MESSAGE_INVALID`) and the stream goes on behind it. A received
- * payload is a window on the chunk that came: copy it before you store it. A field that is missing, unknown or out of its
- * range is refused before a byte is sent, with an error that names it.
+ * A codec of messages with a binary header and a payload, which may have 0 bytes. The types of the fields come from the
+ * description of the header. A frame that is shorter than the header is a `MessageError` (`ERR_MESSAGE_INVALID`) and
+ * the stream goes on after it. A received payload is a window on the chunk that came: copy it before you store it. A
+ * field that is missing, unknown or out of its range is refused before a byte is sent, with an error that names it.
  *
  * @throws {TypeError} For a description or options that are not understood.
  *

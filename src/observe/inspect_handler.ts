@@ -9,16 +9,17 @@ import { INSPECT_PAGE, PAGE_SCRIPT, TOKEN_PAGE } from "./inspect_page.ts";
 import { type InspectedRooms, Inspection } from "./inspect_snapshot.ts";
 import { INSPECT_STYLE } from "./inspect_style.ts";
 
-/** How {@link inspectHandler} shows a server, and to whom. */
+/** Options of {@link inspectHandler}. */
 export interface InspectOptions {
   /**
-   * Host names and addresses, without ports, under which the page may be asked for besides loopback names. They require a
-   * `token`.
+   * Host names and addresses, without ports, under which the page is served besides loopback names. They require a
+   * `token`. Left out, only loopback names are served.
    */
   hosts?: readonly string[];
   /**
-   * What a viewer has to know, from this machine too: in the address (`?token=...`), which then loses it, or as
-   * `Authorization: Bearer ...`. Nobody on the network can hear it only where the page is served with TLS.
+   * The secret that every viewer needs, also on this machine: in the address (`?token=...`), from which the page
+   * removes it, or as `Authorization: Bearer ...`. Serve the page with TLS, or others on the network can read it. Left
+   * out, no secret is needed.
    */
   token?: string;
   /**
@@ -27,17 +28,17 @@ export interface InspectOptions {
    * @default {"TCP server"}
    */
   name?: string;
-  /** The rooms to show, or several by what the page calls them. */
+  /** The rooms to show: one `Rooms`, or several by the names that the page shows. Left out, none are shown. */
   rooms?: InspectedRooms | Readonly<Record<string, InspectedRooms>>;
 }
 
-/** What {@link inspectHandler} gives: a handler for `Deno.serve`. */
+/** What {@link inspectHandler} returns: a handler for `Deno.serve`. */
 export interface InspectHandler {
   /** Answers a request with the page, or with the messages that keep it up to date. */
   (request: Request, info?: InspectRequestInfo): Response;
   /** How many viewers are connected. */
   readonly viewers: number;
-  /** Disconnects all viewers; `shutdown()` of the HTTP server waits for them. */
+  /** Disconnects all viewers. Call it before `shutdown()` of the HTTP server, which waits for them. */
   close(): void;
 }
 
@@ -69,12 +70,13 @@ function hashOf(text: string): string {
 }
 
 /**
- * A live page of a server, for `Deno.serve` on a loopback address: connections with their rates and queues, how they
- * ended, what was refused, and rooms, plotted over the last five minutes. It only reads, loads nothing from elsewhere, and
- * costs nothing while nobody looks: the server is looked at once a second for all viewers, of whom there are 16 at most.
+ * Makes a handler for `Deno.serve` that shows a live page of a server, on a loopback address: connections with their
+ * rates and queues, how they ended, what was refused, and rooms, plotted over the last five minutes. The page only
+ * reads and loads nothing from elsewhere. It costs nothing without viewers; with them (16 at most) the server is read
+ * once per second.
  *
- * Whatever the path, a request gets the page, or its messages if it accepts `text/event-stream`. Refused are requests for
- * a `Host` that is neither a loopback name nor in `hosts`, and, without a `token`, those from other machines.
+ * A request for any path gets the page, or its messages if it accepts `text/event-stream`. Requests for a `Host` that
+ * is neither a loopback name nor in `hosts` are refused, and without a `token` those from other machines, too.
  *
  * @throws {TypeError} For options that make no sense, such as `hosts` without a `token`.
  *

@@ -11,7 +11,7 @@ import { ConnectionRanking, type ConnectionRanks } from "./connection_ranking.ts
 import { type Trouble, Troubles } from "./inspect_trouble.ts";
 import { Top } from "./top.ts";
 
-/** What the page asks of rooms; `Rooms` have all of it. */
+/** The part of `Rooms` that the page uses. */
 export interface InspectedRooms {
   /** The rooms that have members in this process. */
   names(): string[];
@@ -19,7 +19,7 @@ export interface InspectedRooms {
   size(name: string): number;
   /** Rooms and members in this process. */
   metrics(): { readonly rooms: number; readonly members: number };
-  /** Whether the engine behind the bus is there. */
+  /** Whether the engine behind the bus is reachable. */
   readonly busState?: string;
 }
 

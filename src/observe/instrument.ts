@@ -8,7 +8,7 @@ import type { OtelMeterProvider, OtelTracerProvider } from "./otel_types.ts";
 import { measure } from "./server_meter.ts";
 import { traceDials, traceHandshakes } from "./tracing.ts";
 
-/** What {@link instrument} takes. */
+/** Options of {@link instrument}. */
 export interface InstrumentOptions {
   /**
    * Where meters come from.
@@ -25,17 +25,18 @@ export interface InstrumentOptions {
 }
 
 /**
- * Tells OpenTelemetry of a server until the function it gives is called. Without options it is the runtime's own: run Deno
- * with `OTEL_DENO=true`. Where that is off nothing is done, and `option.unsupported` is told to the server's observers.
+ * Reports a server to OpenTelemetry, until the returned function is called. Without options the runtime's own
+ * OpenTelemetry is used: run Deno with `OTEL_DENO=true`. Where that is off nothing is reported, and the server's
+ * observers get `option.unsupported`.
  *
  * Metrics follow the semantic conventions, on the model of `kestrel.*`: `verb.tcp.active_connections`,
  * `verb.tcp.connection.duration` and `verb.tcp.tls_handshake.duration` in seconds, `verb.tcp.rejected_connections`,
- * `verb.tcp.io` in bytes, and the other numbers of `app.metrics()`. Their attributes are the server's address and port and
- * what kind of connection it was; no peer's address.
+ * `verb.tcp.io` in bytes, and the other numbers of `app.metrics()`. Their attributes are the server's address and port
+ * and the kind of connection, never the peer's address.
  *
- * Spans are made for handshakes, and for the dials of clients with their handshakes, below the span that was active where
- * `connect` was called. With `undefined` instead of a server only dials are traced. There is no span for a connection:
- * it may last for weeks.
+ * Spans are made for handshakes, and for the dials of clients with their handshakes, below the span that was active
+ * where `connect` was called. With `undefined` instead of a server only dials are traced. There is no span for a whole
+ * connection, which may last for weeks.
  *
  * @throws {TypeError} For options that make no sense.
  *

@@ -5,23 +5,23 @@ import { codeOf } from "../transport/error_codes.ts";
 import type { TelemetryEvent } from "../telemetry/events.ts";
 import type { ObservedServer } from "./observed_server.ts";
 
-/** How grave an event is. */
+/** The severity of an event. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 // From the least to the most.
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** What {@link logTo} takes. */
+/** Options of {@link logTo}. */
 export interface LogOptions {
   /**
-   * Called with each line, which has no newline. What it throws or rejects with ends the log and is told to `onError`.
+   * Called with each line, which has no newline. An exception or rejection ends the log and goes to `onError`.
    *
    * @default {console.log}
    */
   write?: (line: string) => unknown;
   /**
-   * The least grave events that are logged: `debug` for everything, `info` without handshakes that went well and queues that
-   * fill up and empty, `warn` for what peers and the system do wrong, `error` for accepts that fail in ways never seen.
+   * The lowest severity that is logged: `debug` for everything, `info` without successful handshakes and queues that
+   * fill up and empty, `warn` for faults of peers and of the system, `error` for accepts that fail for unknown reasons.
    *
    * @default {"info"}
    */
@@ -29,9 +29,9 @@ export interface LogOptions {
 }
 
 /**
- * Writes a line of JSON for every event of a server, until the function it gives is called: `time` (ISO 8601), `level`,
- * `event`, `server`, and what belongs to the event. Whatever is not printable ASCII is escaped, so that no peer can forge a
- * line or speak to a terminal. There is no payload in a line; there are addresses.
+ * Writes a line of JSON for every event of a server, until the returned function is called: `time` (ISO 8601), `level`,
+ * `event`, `server`, and what belongs to the event. Everything but printable ASCII is escaped, so that no peer can
+ * forge a line or control a terminal. Lines contain addresses, but no payload.
  *
  * @throws {TypeError} For options that make no sense.
  *

@@ -5,9 +5,9 @@ import type { ServerMetrics } from "../telemetry/metrics.ts";
 import type { ObservedServer } from "./observed_server.ts";
 import { prometheusText } from "./prometheus_text.ts";
 
-/** Workers, as {@link metricsHandler} needs them: what `startWorkers` makes. */
+/** The part of `Workers` that {@link metricsHandler} uses. */
 export interface ObservedWorkers {
-  /** The sum of what all have counted. */
+  /** The sum of the metrics of all workers. */
   metrics(): Promise<ServerMetrics>;
   /** Whether new connections are wanted. */
   readonly listening: boolean;
@@ -17,12 +17,13 @@ export interface ObservedWorkers {
 const ONLY = "default";
 
 /**
- * Answers requests with metrics and probes, for a `Deno.serve` of yours on a port that only those reach who may:
+ * Makes a handler for `Deno.serve` that answers with metrics and probes. Serve it on a port that only your own systems
+ * reach:
  *
  * - `/metrics`: {@link prometheusText} of the servers, under their names; of one without a name as `default`;
  * - `/healthz`: 200 as long as the process lives;
- * - `/readyz`: 200 while every server is ready, else 503. It is 503 from the call of `close` on, so that a balancer sends
- *   nobody more during `settleMs`.
+ * - `/readyz`: 200 while every server is ready, else 503. It is 503 from the call of `close` on, so that a balancer
+ *   sends no new connections during `settleMs`.
  *
  * Anything else is 404, and other methods than GET and HEAD are 405.
  *
@@ -42,7 +43,7 @@ const ONLY = "default";
 export function metricsHandler(
   servers: ObservedServer | Readonly<Record<string, ObservedServer>>,
 ): (request: Request) => Response;
-/** For what `startWorkers` gives: the sum of all workers, as one server. */
+/** For the workers of `startWorkers`: their sum, as one server. */
 export function metricsHandler(workers: ObservedWorkers): (request: Request) => Promise<Response>;
 export function metricsHandler(
   source: Source,

@@ -1,5 +1,5 @@
 /**
- * What a server does, for operators: metrics for Prometheus, OpenTelemetry, logs, a live page. It stands on
+ * Shows operators what a server does: metrics for Prometheus, OpenTelemetry, logs, a live page. It is built on
  * `app.observe` and `app.metrics`, which cost nothing where nobody asks.
  *
  * ```ts

@@ -3,9 +3,9 @@
 import type { Observer } from "../telemetry/events.ts";
 import type { ServerMetrics } from "../telemetry/metrics.ts";
 
-/** A server, as its observers need it: what `createServer` makes. */
+/** The part of a `TcpServer` that observers use. */
 export interface ObservedServer {
-  /** Calls `observer` with everything that happens until the function it gives is called. */
+  /** Calls `observer` with every event until the returned function is called. */
   observe(observer: Observer): () => void;
   /** What was counted so far. */
   metrics(): ServerMetrics;

@@ -1,19 +1,19 @@
 /** As much of OpenTelemetry's interfaces as is needed: `@opentelemetry/api` and `Deno.telemetry` have these shapes. */
 
-/** What a value or span is about. */
+/** The attributes of a value or span. */
 export type OtelAttributes = Record<string, string | number | boolean>;
 
-/** How an instrument is made. */
+/** Options of an instrument. */
 export interface OtelInstrumentOptions {
   /** What it measures. */
   description?: string;
   /** Its unit, in the words of UCUM. */
   unit?: string;
-  /** Hints for the one who collects. */
+  /** Hints for the collector. */
   advice?: { explicitBucketBoundaries?: number[] };
 }
 
-/** An instrument that is asked when its value is wanted. */
+/** An instrument whose value is read on demand. */
 export interface OtelObservable {
   /** Calls back when its value is wanted. */
   // deno-lint-ignore no-explicit-any -- nobody here calls it: it tells such an instrument from any other object
@@ -28,18 +28,18 @@ export interface OtelObservableResult {
 
 /** Makes instruments. */
 export interface OtelMeter {
-  /** Sorts values into buckets. */
+  /** Makes a histogram. */
   createHistogram(
     name: string,
     options?: OtelInstrumentOptions,
   ): { record(value: number, attributes?: OtelAttributes): void };
-  /** Only grows. */
+  /** Makes a counter that only grows. */
   createObservableCounter(name: string, options?: OtelInstrumentOptions): OtelObservable;
-  /** Grows and shrinks. */
+  /** Makes a counter that grows and shrinks. */
   createObservableUpDownCounter(name: string, options?: OtelInstrumentOptions): OtelObservable;
   /** Calls back when the values of these instruments are wanted. */
   addBatchObservableCallback(callback: (result: OtelObservableResult) => void, observables: OtelObservable[]): void;
-  /** Calls back no more. */
+  /** Removes that callback. */
   removeBatchObservableCallback(callback: (result: OtelObservableResult) => void, observables: OtelObservable[]): void;
 }
 
@@ -49,23 +49,23 @@ export interface OtelMeterProvider {
   getMeter(name: string): OtelMeter;
 }
 
-/** A piece of work. */
+/** A traced operation. */
 export interface OtelSpan {
-  /** How it went: 2 is an error. */
+  /** The outcome: 2 is an error. */
   setStatus(status: { code: number; message?: string }): unknown;
-  /** It is over, at that moment in milliseconds since 1970. */
+  /** Ends the span, at that time in milliseconds since 1970. */
   end(endTime?: number): void;
 }
 
-/** How a span begins. */
+/** Options of a span. */
 export interface OtelSpanOptions {
   /** 1 for a server's, 2 for a client's. */
   kind?: number;
-  /** What it is about. */
+  /** Its attributes. */
   attributes?: OtelAttributes;
   /** When it began, in milliseconds since 1970. */
   startTime?: number;
-  /** Whether it has no parent, whatever runs now. */
+  /** Whether it has no parent, even if another span is active. */
   root?: boolean;
 }
 

@@ -12,30 +12,31 @@ import { exchangeOf, type MessagePeer } from "./message_peer.ts";
 /** How requests are answered. */
 export interface AnswerOptions {
   /**
-   * Whether the answers leave in the order of the requests. With `false` each leaves when it is ready, for protocols whose
-   * answers say what they answer.
+   * Whether answers are sent in the order of the requests. With `false` each is sent when it is ready, for protocols
+   * whose answers carry the id of their request.
    *
    * @default {true}
    */
   ordered?: boolean;
   /**
-   * Most requests that are being answered; then the peer has to wait.
+   * Most requests in progress at once; then the peer has to wait.
    *
    * @default {1_024}
    */
   maxInFlight?: number;
 }
 
-/** Gives the answer, a promise of it, or undefined for a message that gets none. */
+/** Answers one request: returns the answer, a promise of it, or undefined for a message that gets no answer. */
 export type RequestHandler<In, Out> = (message: Out) => In | undefined | void | Promise<In | undefined | void>;
 
 /**
- * Answers what comes over a `framed` socket or a `MessageProtocol`, on either end: `handler` gives the answer or a promise of it.
- * It reads from then on. With a requester on the same peer it gets what is no answer to that; one handler per peer.
+ * Answers the requests that come over a `framed` socket or a `MessageProtocol`, on either end: `handler` returns the
+ * answer or a promise of it. It reads from now on. With a requester on the same peer it gets the messages that are not
+ * answers; one handler per peer.
  *
- * A server's drain waits for the answers under way. What the handler throws or rejects with is treated as of a `data`
- * listener: on a server it reaches `onError` and costs the connection. An answer for which the connection ended too early
- * is dropped.
+ * A server's drain waits for the answers under way. An exception or rejection of the handler is treated like one of a
+ * `data` listener: on a server it reaches `onError` and ends the connection. An answer that is ready after the
+ * connection has ended is dropped.
  *
  * @example
  * ```ts

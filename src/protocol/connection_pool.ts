@@ -4,8 +4,8 @@ import { checkBound, invalid } from "../base/check.ts";
 import { TCPSocket } from "../socket/tcp_socket.ts";
 
 /**
- * Counts sockets and refuses those over its bound. A socket counts until its `close`; adding it twice counts once, and a
- * closed one is not added.
+ * Counts sockets and refuses those over its bound. A socket counts until its `close`. One that is added twice counts
+ * once, and a closed one is not added.
  *
  * @example
  * ```ts
@@ -35,7 +35,9 @@ export class ConnectionPool<Socket extends TCPSocket<any> = TCPSocket<any>> {
     this.maxConnections = checkBound("maxConnections", maxConnections, 100, 0);
   }
 
-  /** Adds a socket and gives true; at the bound it destroys the socket and gives false, as it does for a closed one. */
+  /**
+   * Adds a socket and returns true. At the bound it destroys the socket and returns false, as it does for a closed one.
+   */
   addConnection(socket: Socket): boolean {
     if (!(socket instanceof TCPSocket)) throw invalid("socket", "a TCPSocket of this package", socket);
     if (this.connections.has(socket)) return true;

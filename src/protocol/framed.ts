@@ -27,22 +27,22 @@ export interface FramedEvents<Out> {
 
 type Listener = (this: unknown, value: unknown) => unknown;
 
-/** How {@link framed} begins. */
+/** Options of {@link framed}. */
 export interface FramedOptions extends MessageRate {
-  /** Bytes that came before: what another protocol's `takeRest()` gave. They go in front. */
+  /** Bytes that were read before, from the `takeRest()` of another protocol. They are decoded first. */
   head?: Uint8Array;
 }
 
 /**
  * Messages over a socket: `message` events and `send`. The fast way to use a codec, with no promise or stream in between.
  *
- * It reads while there is a `message` listener; without one nothing is lost, the peer waits. Bad messages go to `error` listeners and the stream goes on; without a
- * listener they are skipped and, on a server, told to `app.onError`. A stream that cannot be understood any more destroys
- * the socket with the `FrameError`, and so does one that ends inside a frame. That error, and every other that the
- * connection fails with, goes to the `error` listeners, too; if there are any, nobody else has to hear it. Listeners may
- * be asynchronous: a closing server waits for their answers.
+ * It reads while there is a `message` listener. Without one nothing is lost; the peer has to wait. Bad messages go to
+ * `error` listeners and the stream goes on. Without a listener they are skipped and, on a server, go to `app.onError`.
+ * A stream that can no longer be decoded, or that ends inside a frame, destroys the socket with a `FrameError`. That
+ * error, and every other failure of the connection, goes to the `error` listeners, too. If there are any, the error
+ * counts as handled. Listeners may be asynchronous: a closing server waits for their answers.
  *
- * @throws {TypeError} For what is no codec, and unknown options.
+ * @throws {TypeError} For a codec that is not one, and for unknown options.
  *
  * @example
  * ```ts
@@ -77,7 +77,7 @@ export function framed<In, Out>(
 /** For requests and answers: what carries the messages. */
 export let exchangeOfFramed: <In, Out>(peer: FramedSocket<In, Out>) => FrameExchange<In, Out>;
 
-/** See {@link framed}, which makes it. */
+/** A socket that sends and receives messages. Made by {@link framed}. */
 export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> {
   /** The socket underneath. */
   readonly socket: TCPSocket;
@@ -149,14 +149,15 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
     return this;
   }
 
-  /** Bytes that came and are not consumed: of a message that is not whole yet, or of more messages while paused. */
+  /** Bytes that were received and not consumed: a part of a message, or further messages while paused. */
   get bufferedBytes(): number {
     return this.#exchange.bufferedBytes;
   }
 
   /**
-   * Sends a message. Gives what `socket.write` gives: false means wait for the socket's `drain`; on a closed socket it is
-   * false, too. A message that the codec cannot say, or that is too large for it, throws before a byte of it is queued.
+   * Sends a message. Returns what `socket.write` returns: false means wait for the socket's `drain`; on a closed socket
+   * it is false, too. A message that the codec cannot encode, or that is too large for it, throws before a byte of it
+   * is queued.
    */
   send(message: In): boolean {
     return this.#exchange.send(message);
@@ -167,13 +168,13 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
     return this.#exchange.encode(message);
   }
 
-  /** Sends what {@link encode} gave. Gives what {@link send} gives. */
+  /** Sends what {@link encode} returned. Returns the same as {@link send}. */
   sendEncoded(frame: Uint8Array): boolean {
     return this.#exchange.sendEncoded(frame);
   }
 
   /**
-   * Pings the peer from now on, answers its pings, and ends it where it is gone without a word; the same as
+   * Pings the peer from now on, answers its pings, and destroys the connection when the peer is gone; the same as
    * `MessageProtocol.startHeartbeat`.
    */
   startHeartbeat(options: MessageHeartbeatOptions<In, Out>): Heartbeat {
@@ -181,15 +182,15 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
   }
 
   /**
-   * Emits nothing more, of what has come already either, and pauses the socket, so that the peer has to wait. An end of the
-   * peer that has been read with the messages is not held back: to answer them then, have `tcp.allowHalfOpen` on.
+   * Emits no more messages, those that have arrived included, and pauses the socket, so that the peer has to wait. The
+   * peer's end is not held back with them: to answer them after it, set `tcp.allowHalfOpen`.
    */
   pause(): this {
     this.#exchange.pause();
     return this;
   }
 
-  /** Goes on after {@link pause}, in a microtask. */
+  /** Continues after {@link pause}, in a microtask. */
   resume(): this {
     this.#exchange.resume();
     return this;

@@ -5,20 +5,20 @@ import { now } from "../base/clock.ts";
 import { checkInteger, checkKeys, checkMs, invalid } from "../base/check.ts";
 import { DeadlineTimer } from "../base/deadline_timer.ts";
 
-/** What a {@link Heartbeat} does, on whatever it watches. */
+/** How a {@link Heartbeat} sends a ping and reports that the peer is gone. */
 export interface HeartbeatPort {
-  /** Sends a ping, which a live peer answers; gives false if none could be sent now. */
+  /** Sends a ping, which a live peer answers. Returns false if none could be sent now. */
   ping(): boolean | void;
   /** The peer is gone; the heartbeat has stopped. */
   lost(): void;
   /**
-   * Whether anything came since it was asked last, for those who count anyway: asked once a beat, and once more before
-   * the peer is given up. Whoever has it need not call `heard()`.
+   * Whether anything came since the last call, for ports that count bytes anyway. It is called once per interval, and
+   * once more before the peer counts as gone. With it {@link Heartbeat.heard} need not be called.
    */
   heard?(): boolean;
 }
 
-/** How often a {@link Heartbeat} beats, and what it tolerates. */
+/** How often a {@link Heartbeat} pings, and how much silence it tolerates. */
 export interface HeartbeatOptions {
   /**
    * Milliseconds between two pings.
@@ -27,15 +27,15 @@ export interface HeartbeatOptions {
    */
   intervalMs?: number;
   /**
-   * Intervals in a row in which nothing came from the peer, after which it counts as gone. One that falls silent is so
-   * noticed within `intervalMs * (misses + 1)`, and one that answers within an interval never is.
+   * Intervals in a row without a byte from the peer, after which it counts as gone. A peer that falls silent is noticed
+   * within `intervalMs * (misses + 1)`; a peer that answers within an interval never counts as gone.
    *
    * @default {2}
    */
   misses?: number;
   /**
-   * The part of each interval, from 0 to 0.5, that chance may take off, so that ten thousand connections that began
-   * together do not beat together for ever.
+   * The part of each interval, from 0 to 0.5, by which it is shortened at random, so that connections that began
+   * together do not ping together.
    *
    * @default {0.1}
    */
@@ -65,7 +65,8 @@ export function resolveHeartbeat(
 
 /**
  * A heartbeat over anything that can send a ping: one timer that counts the intervals in which nothing came. Only what
- * the peer sends is life; what we send never is. On a `MessageProtocol` use its `startHeartbeat`, which does the rest.
+ * the peer sends is a sign of life. On a `MessageProtocol` or `framed` socket use its `startHeartbeat`, which does the
+ * rest.
  *
  * @example
  * ```ts
@@ -95,7 +96,10 @@ export class Heartbeat {
   #pingedAt = 0;
   #roundTripMs: number | undefined;
 
-  /** Not started yet. Throws for options out of range. `random` gives numbers from 0 to 1 for the jitter. */
+  /**
+   * Makes a heartbeat that is not started yet. Throws for options out of range. `random` returns numbers from 0 to 1
+   * for the jitter.
+   */
   constructor(port: HeartbeatPort, options: HeartbeatOptions = {}, random: () => number = Math.random) {
     this.#port = port;
     this.#rhythm = resolveHeartbeat(options);

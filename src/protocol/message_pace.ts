@@ -12,14 +12,16 @@ export const MESSAGES_A_TURN = 256;
 /** How many messages a peer may send. */
 export interface MessageRate {
   /**
-   * Most messages delivered in a second. Further ones wait, and nothing more is read, so that the peer has to wait, too;
-   * none is dropped, and the peer's end is told behind the last of them. Messages of a heartbeat do not count, but keep
-   * their place.
+   * Most messages delivered per second. Further ones wait, and nothing more is read, so that the peer has to wait, too.
+   * None is dropped, and the peer's end is reported after the last of them. Messages of a heartbeat do not count, but
+   * keep their place.
    *
    * @default {Infinity}
    */
   messagesPerSecond?: number;
-  /** Most messages at once after a silence; those of one second where left out, but at least one. */
+  /**
+   * Most messages that are delivered at once after a silence. Left out, it is the number for one second, at least 1.
+   */
   burst?: number;
 }
 

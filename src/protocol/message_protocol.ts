@@ -111,27 +111,28 @@ export class MessageProtocol<In = unknown, Out = In> {
   }
 
   /**
-   * Called with every message. Assign it, before the turn ends in which you attach, or override it; does nothing as it
-   * is. What it throws or rejects with is treated as of a `data` listener.
+   * Called with every message. Assign it, before the turn ends in which you attach, or override it; by default it does
+   * nothing. An exception or rejection is treated like one of a `data` listener.
    */
   onMessage(_message: Out): void {}
 
   /**
-   * Called with what was wrong: a `MessageError` for one bad message, behind which the stream goes on, or what the socket
-   * ended with: the `FrameError` that destroyed it, a reset (`ECONNRESET`), a deadline. Assign it or override it. With it
-   * nobody else has to hear of such an end. Without it bad messages are skipped and, on a server, told to `app.onError`;
-   * the end goes where the socket's own errors go.
+   * Called with errors: a `MessageError` for one bad message, after which the stream goes on, or the error that ended
+   * the connection: a `FrameError`, a reset (`ECONNRESET`), a deadline. Assign it or override it; then such an error
+   * counts as handled. Without it bad messages are skipped and, on a server, go to `app.onError`; the error that ended
+   * the connection goes where other errors of the socket go.
    */
   onError(_error: SocketError): void {}
 
-  /** Bytes that came and are not consumed: of a message that is not whole yet, or of more messages while paused. */
+  /** Bytes that were received and not consumed: a part of a message, or further messages while paused. */
   get bufferedBytes(): number {
     return this.#exchange.bufferedBytes;
   }
 
   /**
-   * Sends a message. Gives what `socket.write` gives: false means wait for `drain`; on a closed socket it is false, too.
-   * A message that is too large (`ERR_FRAME_TOO_LARGE`) or that the codec cannot say (TypeError) throws before a byte of it is queued.
+   * Sends a message. Returns what `socket.write` returns: false means wait for `drain`; on a closed socket it is false,
+   * too. A message that is too large (`ERR_FRAME_TOO_LARGE`) or that the codec cannot encode (TypeError) throws before
+   * a byte of it is queued.
    */
   send(message: In): boolean {
     return this.#exchange.send(message);
@@ -142,14 +143,14 @@ export class MessageProtocol<In = unknown, Out = In> {
     return this.#exchange.encode(message);
   }
 
-  /** Sends what {@link encode} gave. Gives what {@link send} gives. */
+  /** Sends what {@link encode} returned. Returns the same as {@link send}. */
   sendEncoded(frame: Uint8Array): boolean {
     return this.#exchange.sendEncoded(frame);
   }
 
   /**
-   * Receives from now on, by one `data` listener, however often it is called. Gives the protocol. A peer that ends inside
-   * a message is told to {@link onError} as a `FrameError` (`ERR_FRAME_TRUNCATED`).
+   * Receives from now on, by one `data` listener, however often it is called. Returns the protocol. A peer that ends
+   * inside a message is told to {@link onError} as a `FrameError` (`ERR_FRAME_TRUNCATED`).
    */
   attach(): this {
     this.#exchange.attach();
@@ -157,12 +158,12 @@ export class MessageProtocol<In = unknown, Out = In> {
   }
 
   /**
-   * Pings the peer from now on, answers its pings, and ends it where it is gone without a word: `ETIMEDOUT`, reason
-   * `heartbeat`, within `intervalMs * (misses + 1)`. Whatever comes is life, and so is a write that had to wait for the
-   * peer and goes on: its pong stands behind all that it is being sent. (The system takes a slow peer's bytes in lumps of
-   * a megabyte or two: `intervalMs * misses` should be longer than the slowest peer needs for one.) Ends with the socket;
-   * a second call starts anew with other options. Only for peers that answer: how do you know? They say so, or they ping
-   * first. After our own `end()` nobody is pinged or blamed any more.
+   * Pings the peer from now on, answers its pings, and destroys the connection when the peer is gone: `ETIMEDOUT`,
+   * reason `heartbeat`, within `intervalMs * (misses + 1)`. Every byte that comes is a sign of life. So is the progress
+   * of a write that had to wait, because the peer reads our ping only after the bytes in front of it. (The system takes
+   * bytes for a slow peer in portions of a megabyte or two: `intervalMs * misses` should be longer than the slowest
+   * peer needs for one.) It ends with the connection; a second call replaces the options. Use it only for peers that
+   * answer pings: those that say so, or that ping first. After our own `end()` no more pings are sent.
    *
    * @example
    * ```ts
@@ -190,24 +191,24 @@ export class MessageProtocol<In = unknown, Out = In> {
   }
 
   /**
-   * Takes bytes that came, the protocol's from now on, and calls {@link onMessage} for every message they complete.
-   * Called from within `onMessage` it only appends. What `onMessage` throws comes through, its message consumed. After
-   * the socket is destroyed nothing is delivered any more.
+   * Takes received bytes, which belong to the protocol from now on, and calls {@link onMessage} for every message that
+   * they complete. Called inside `onMessage` it only appends. An exception of `onMessage` is passed on; its message is
+   * consumed. After the socket is destroyed nothing is delivered any more.
    */
   handleData(data: Uint8Array): void {
     this.#exchange.handleData(data);
   }
 
   /**
-   * Delivers nothing more, of what has come already either, and pauses the socket, so that the peer has to wait. An end of
-   * the peer that has been read with the messages is not held back: to answer them then, have `tcp.allowHalfOpen` on.
+   * Delivers no more messages, those that have arrived included, and pauses the socket, so that the peer has to wait.
+   * The peer's end is not held back with them: to answer them after it, set `tcp.allowHalfOpen`.
    */
   pause(): this {
     this.#exchange.pause();
     return this;
   }
 
-  /** Goes on after {@link pause}, in a microtask. */
+  /** Continues after {@link pause}, in a microtask. */
   resume(): this {
     this.#exchange.resume();
     return this;

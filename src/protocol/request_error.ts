@@ -15,8 +15,8 @@ export interface RequestErrorInit extends TcpErrorInit {
  */
 export class RequestError extends TcpError {
   /**
-   * False if no byte of the request has reached the kernel, so that it can be asked again on another connection whatever it
-   * asks for. True if the peer may have done what was asked.
+   * False if no byte of the request has reached the kernel: it is safe to send it again on another connection. True if
+   * the peer may have acted on it.
    */
   readonly sent: boolean;
 

@@ -28,15 +28,16 @@ import {
 const MOST_ABANDONED = 65_536;
 
 /**
- * Asks over a `framed` socket or a `MessageProtocol`, on either end, and gives each request its own answer: by ids
- * (`idOf`, `answerTo`), or in order (`ordered: true`). It reads from then on; what answers nothing goes to `onOther`. One
- * requester per peer; `answerRequests` on the same peer is the other direction.
+ * Sends requests over a `framed` socket or a `MessageProtocol`, on either end, and matches each with its answer: by ids
+ * (`idOf`, `answerTo`), or in order (`ordered: true`). It reads from now on; messages that answer no request go to
+ * `onOther`. One requester per peer; `answerRequests` on the same peer is the other direction.
  *
- * A request that times out or is aborted keeps its id or place: its late answer reaches nobody else. Of such ids the last
- * `maxInFlight` are kept (65,536 at most), so do not use ids again that soon. Where answers come in order, a place that is
- * unanswered for twice its time ends the connection. When the connection ends, every open request rejects with
- * `ERR_REQUEST_UNANSWERED`; `sent` says whether the peer may have seen it. On a client, an end that nobody else hears of
- * is told to the next request, and is not uncaught.
+ * A request that times out or is aborted keeps its id or its place in the order, so that a late answer is not taken for
+ * that of another request. The last `maxInFlight` such ids are kept (65,536 at most), so do not use ids again that
+ * soon. Where answers come in order, a request without an answer for twice its time ends the connection. When the
+ * connection ends, every open request rejects with `ERR_REQUEST_UNANSWERED`; `sent` says whether the peer may have seen
+ * it. On a client, an error that ends the connection and has no other listener rejects the next request; it is not an
+ * uncaught error.
  *
  * @example
  * ```ts
@@ -74,7 +75,7 @@ export function createRequester<In, Out>(
   return new Requester(peer, options);
 }
 
-/** See {@link createRequester}, which makes it. */
+/** Sends requests over a connection and matches their answers. Made by {@link createRequester}. */
 export class Requester<In, Out = In> {
   /** The socket underneath. */
   readonly socket: TCPSocket;
@@ -118,7 +119,7 @@ export class Requester<In, Out = In> {
     this.#connection.awaited = true;
   }
 
-  /** Requests that are sent and not answered; those that were given up while answers come in order, too. */
+  /** Requests that are sent and not answered. Where answers come in order, those that were given up count, too. */
   get inFlight(): number {
     return this.#inFlight;
   }

@@ -3,10 +3,10 @@
 import { checkBoolean, checkBound, checkFunction, checkKeys, checkMs, invalid, show } from "../base/check.ts";
 import { typeError } from "../base/argument_errors.ts";
 
-/** What tells a request of one connection from the others that are under way. */
+/** The id of a request, unique among the open requests of its connection. */
 export type RequestId = string | number | bigint;
 
-/** What both kinds of protocols have. */
+/** Limits of a requester. */
 export interface RequesterLimits<Out> {
   /**
    * Longest wait for an answer in milliseconds, from the call on, then `ERR_REQUEST_TIMEOUT`. `0` waits as long as the
@@ -28,14 +28,14 @@ export interface RequesterLimits<Out> {
    */
   maxWaiting?: number;
   /**
-   * Called with what answers no request: unsolicited messages, second answers, answers that come too late to be known.
-   * Where left out, a message without an id goes on to `answerRequests`, the peer's `message` listeners or `onMessage`,
-   * and an answer to nothing is dropped.
+   * Called with every message that answers no open request: messages without an id, second answers, and answers that
+   * come too late to be recognized. Where left out, a message without an id goes to `answerRequests`, the peer's
+   * `message` listeners or `onMessage`, and an answer to an unknown request is dropped.
    */
   onOther?: (message: Out) => void;
 }
 
-/** Protocols whose answers come in the order of the requests: Redis, SMTP, HTTP/1.1. */
+/** Options of a requester for protocols whose answers come in the order of the requests: Redis, SMTP, HTTP/1.1. */
 export interface OrderedRequests<Out> extends RequesterLimits<Out> {
   /** Each message that comes answers the oldest request. */
   ordered: true;
@@ -45,13 +45,13 @@ export interface OrderedRequests<Out> extends RequesterLimits<Out> {
   answerTo?: never;
 }
 
-/** Protocols whose answers say which request they answer. */
+/** Options of a requester for protocols whose answers carry the id of their request. */
 export interface IdentifiedRequests<In, Out> extends RequesterLimits<Out> {
   /** Not for these. */
   ordered?: false;
-  /** The id that a request carries; one that is still open is refused with `ERR_REQUEST_DUPLICATE`. */
+  /** Returns the id of a request. An id that is still open is refused with `ERR_REQUEST_DUPLICATE`. */
   idOf: (request: In) => RequestId;
-  /** The id of the request that a message answers, undefined for one that is no answer. */
+  /** Returns the id of the request that a message answers; undefined for a message that is not an answer. */
   answerTo: (message: Out) => RequestId | undefined;
 }
 
@@ -60,7 +60,7 @@ export type RequesterOptions<In, Out = In> = OrderedRequests<Out> | IdentifiedRe
 
 /** How long one request waits. */
 export interface RequestOptions {
-  /** As the requester's own; goes before it. */
+  /** Replaces the requester's own `timeoutMs`, in milliseconds; `0` is no limit. */
   timeoutMs?: number;
   /** Gives up waiting; the error is the signal's own reason. */
   signal?: AbortSignal;

@@ -16,17 +16,17 @@ const ROLL_CALL_MS = 500;
 /** How long the engine is told of the end; it may not be there. */
 const END_MS = 1_000;
 
-/** What a link counts. */
+/** What rooms count of their bus. */
 export interface BusCounts {
   /** Messages that were handed to the engine. */
   published: number;
-  /** Messages that could not be: the engine was not there, or too much was under way. */
+  /** Messages that could not be handed to it: it was not reachable, or too many were under way. */
   dropped: number;
   /** Messages that came from other processes. */
   received: number;
-  /** Messages of other processes that never came, as far as the next one showed it. */
+  /** Messages of other processes that were lost, as far as later messages showed it. */
   missed: number;
-  /** Payloads that were none of ours: another wire, damaged, or heard before. */
+  /** Payloads that were ignored: of another `wire`, damaged, or received before. */
   ignored: number;
 }
 

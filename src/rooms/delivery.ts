@@ -5,28 +5,30 @@ import type { FramedSocket } from "../protocol/framed.ts";
 import type { MessageProtocol } from "../protocol/message_protocol.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 
-/** Who can be in a room: what messages go through on a socket. */
+/** A member of a room: a `MessageProtocol` or a `framed` socket. */
 // deno-lint-ignore no-explicit-any -- what it receives is no business of a room
 export type RoomMember<In> = MessageProtocol<In, any> | FramedSocket<In, any>;
 
 /**
- * What becomes of a member that does not read as fast as the room talks:
+ * What happens to a member that reads more slowly than the room sends:
  *
- * - `"queue"`: its messages are queued, up to `limits.maxWriteQueueBytes` of its socket, which destroys it then;
- * - `"skip"`: from its high-water mark on it is left out, until it has caught up; then `lagged` tells how much it missed;
+ * - `"queue"`: its messages are queued, up to `limits.maxWriteQueueBytes` of its socket; beyond that the socket is
+ *   destroyed;
+ * - `"skip"`: from its high-water mark on it gets no messages, until its queue is empty; then `lagged` says how many it
+ *   missed;
  * - `"disconnect"`: at its high-water mark it is destroyed (`EOVERFLOW`, reason `overflow`).
  */
 export type SlowMemberPolicy = "queue" | "skip" | "disconnect";
 
-/** What became of one broadcast in this process, at once. */
+/** What happened to one broadcast in this process, at the time of the call. */
 export interface BroadcastReceipt {
-  /** Members that it was meant for. */
+  /** Members of the room, without `except`. */
   readonly members: number;
-  /** Those whose socket has taken it. */
+  /** Members for which it was queued. */
   readonly queued: number;
-  /** Those that were left out: they were behind (`"skip"`), or had ended. */
+  /** Members that did not get it: their queue was full (`"skip"`), or their socket had ended. */
   readonly skipped: number;
-  /** Those that were disconnected because they were behind. */
+  /** Members that were disconnected because their queue was full. */
   readonly disconnected: number;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Rooms: groups of connections that hear what is said in them.
+ * Rooms: groups of connections. A message to a room is sent to all of its members, over Redis or NATS in other processes
+ * too.
  *
  * ```ts
  * import { createServer, MessageProtocol } from "@verb/tcp";

@@ -24,7 +24,7 @@ export interface NatsConnection {
 /** How {@link natsBus} names its subjects. */
 export interface NatsBusOptions {
   /**
-   * In front of every subject; tokens with dots between them, and a dot at the end.
+   * The beginning of every subject: tokens with a dot after each.
    *
    * @default {"verb.rooms."}
    */
@@ -35,7 +35,7 @@ export interface NatsBusOptions {
  * Carries rooms over NATS. Make the connection, and close it after the rooms. It subscribes again by itself when a server is
  * back. While there is none nothing is kept for later: what is broadcast then reaches the members of this process only.
  *
- * Whoever can publish to these subjects can speak in the rooms.
+ * Every client that can publish to these subjects can send to the rooms.
  *
  * @throws {TypeError} For what is no such connection, and a prefix with wildcards or spaces.
  *

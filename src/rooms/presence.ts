@@ -8,25 +8,27 @@ import { asError } from "../base/errors.ts";
 export const MAX_MEMBER_DATA_BYTES = 4_096;
 
 /**
- * Keeps what `list` tells, for all processes that share it: `redisPresence` makes one, or you do. Rooms use one presence
- * each, and close it. What it is given is kept until it is taken back, whatever happens to the store meanwhile.
+ * A store of the members in all processes, for `rooms.list`: made by `redisPresence`, or by you. Each `Rooms` needs its
+ * own, and closes it. What was entered stays until it is removed, also after the store was lost and is back.
  */
 export interface RoomPresence {
-  /** A member is in a room; `data` is JSON, and replaces what was said of it before. */
+  /** A member has joined a room; `data` is JSON and replaces earlier data of this member. */
   enter(room: string, member: string, data: string): void;
-  /** It is not any more. */
+  /** A member has left a room. */
   leave(room: string, member: string): void;
   /** The data of the members in all other processes. Rejects where the store cannot be reached. */
   others(room: string): Promise<string[]>;
-  /** Takes back everything that this process has said. */
+  /** Removes everything that this process has entered. */
   close(): Promise<void>;
 }
 
-/** What `list` gives. */
+/** What `rooms.list` resolves with. */
 export interface RoomList<Data> {
-  /** What `join` was told of each member, undefined where that was nothing. */
+  /** The `data` of each member's `join`, undefined where there was none. */
   readonly members: (Data | undefined)[];
-  /** Whether these are all: false where a store or an engine was not there, and where nobody can know. */
+  /**
+   * Whether these are all members: false when the store or the engine was not reachable, or when it cannot be known.
+   */
   readonly complete: boolean;
 }
 

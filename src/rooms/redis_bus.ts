@@ -46,12 +46,12 @@ export type RedisClient = IoRedisClient | NodeRedisClient;
 
 /** What {@link redisBus} takes. */
 export interface RedisBusOptions {
-  /** Publishes. It may do other work, too. */
+  /** The client that publishes. You may use it for other commands, too. */
   publisher: RedisClient;
-  /** Subscribes; a client of its own, because a connection that subscribes does nothing else. */
+  /** The client that subscribes. It must be another one, because a connection that subscribes can do nothing else. */
   subscriber: RedisClient;
   /**
-   * In front of every channel.
+   * The beginning of every channel name.
    *
    * @default {"verb:rooms:"}
    */
@@ -59,11 +59,11 @@ export interface RedisBusOptions {
 }
 
 /**
- * Carries rooms over Redis. Make and connect two clients, of `ioredis` or of node-redis (`redis`), and close them after the
- * rooms. Both subscribe again by themselves when Redis is back. While it is gone nothing is kept for later: what is
+ * Carries rooms over Redis. Make and connect two clients, of `ioredis` or of node-redis (`redis`), and close them after
+ * the rooms. Both subscribe again by themselves when Redis is back. While it is away nothing is kept for later: what is
  * broadcast then reaches the members of this process only.
  *
- * Whoever can publish to this Redis can speak in the rooms.
+ * Every client that can publish to this Redis can send to the rooms.
  *
  * @throws {TypeError} For what is no such client, and when both are the same.
  *

@@ -7,10 +7,10 @@ import { checkCommands, command, pairsOf, type RedisCommands } from "./redis_com
 
 /** What {@link redisPresence} takes. */
 export interface RedisPresenceOptions {
-  /** Runs commands; not one that subscribes. The publisher of `redisBus` will do. */
+  /** The client that runs the commands, such as the publisher of `redisBus`; not a client that subscribes. */
   client: RedisCommands;
   /**
-   * In front of every key.
+   * The beginning of every key.
    *
    * @default {"verb:rooms:"}
    */
@@ -25,8 +25,8 @@ export interface RedisPresenceOptions {
 }
 
 /**
- * Keeps in Redis who is in which room, so that `rooms.list(name)` tells the members of all processes. What a process that
- * died has left is listed for at most `ttlMs`; whoever lists a room cleans it up. Close the client after the rooms.
+ * Keeps the members of rooms in Redis, so that `rooms.list(name)` gives those of all processes. The members of a
+ * process that died are listed for at most `ttlMs`. Close the client after the rooms.
  *
  * @throws {TypeError | RangeError} For what is no such client, and a `ttlMs` out of range.
  *

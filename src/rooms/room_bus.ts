@@ -1,28 +1,28 @@
 /** What carries the messages of rooms between processes. */
 
-/** Whether what carries the messages is there. */
+/** Whether the engine is reachable. */
 export type BusState = "up" | "down";
 
-/** Called with the bytes that somebody has published on a channel. */
+/** Called with the bytes that were published on a channel. */
 export type BusReceiver = (payload: Uint8Array) => void;
 
 /**
- * A publish-and-subscribe engine, as rooms need it: `redisBus`, `natsBus` and `workerBus` make one, or you do. Rooms use
- * one bus each, and close it.
+ * A publish-and-subscribe engine for rooms: made by `redisBus`, `natsBus` or `workerBus`, or by you. Each `Rooms` needs
+ * its own, and closes it.
  */
 export interface RoomBus {
   /**
-   * Hands bytes to everybody who is subscribed. Resolves with their number where the engine tells it. Rejects where the
-   * engine is not there; it must not keep them for later.
+   * Sends bytes to all subscribers. Resolves with their number where the engine knows it. Rejects when the engine is
+   * not reachable; it must not keep the bytes for later.
    */
   publish(channel: string, payload: Uint8Array): Promise<number | void>;
   /**
-   * Calls `receive` for everything that is published there from the moment the promise resolves, whatever the engine goes
-   * through meanwhile. Resolves with what ends that.
+   * Calls `receive` for everything that is published on the channel once the promise has resolved, also after the
+   * engine was lost and is back. Resolves with a function that ends this.
    */
   subscribe(channel: string, receive: BusReceiver): Promise<() => Promise<void>>;
-  /** Tells when the engine goes and comes back. Gives what ends that. */
+  /** Calls `listener` when the engine is lost and when it is back. Returns a function that ends this. */
   onState?(listener: (state: BusState) => void): () => void;
-  /** Ends what the bus has begun. The clients that it was given stay the caller's. */
+  /** Ends all subscriptions. Clients that the bus was given stay open. */
   close(): Promise<void>;
 }

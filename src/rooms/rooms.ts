@@ -17,46 +17,53 @@ import type { RollCallResult } from "./roll_call.ts";
 import { checkRoomName } from "./room_name.ts";
 import { throwLater } from "../socket/announce_end.ts";
 
-/** How {@link Rooms} work. */
+/** Options of {@link Rooms}. */
 export interface RoomsOptions<In> {
   /**
-   * What a message looks like. Every member must have been made with this very object, so that a message is encoded once
-   * for all of them. JSON behind a length of 4 bytes where left out: the default of `MessageProtocol`.
+   * The codec of the messages. Every member must use this same codec object, so that a message is encoded once for all
+   * of them. Left out, it is the default of `MessageProtocol`: JSON after a length of 4 bytes.
    */
   // deno-lint-ignore no-explicit-any -- what members receive is no business of a room
   codec?: Codec<In, any>;
   /**
-   * What becomes of a member that does not read as fast as the room talks.
+   * What happens to a member that reads more slowly than the room sends.
    *
    * @default {"queue"}
    */
   slow?: SlowMemberPolicy;
   /**
-   * In how many rooms one member may be; `join` throws a `TcpError` with `ERR_ROOMS_FULL` beyond that.
+   * Most rooms of one member. Beyond that `join` throws a `TcpError` with `ERR_ROOMS_FULL`.
    *
    * @default {1_000}
    */
   maxRoomsPerMember?: number;
-  /** Carries what is said to the rooms of other processes: `redisBus`, `natsBus` or `workerBus`. These rooms close it. */
+  /**
+   * Carries messages to the rooms of other processes: `redisBus`, `natsBus` or `workerBus`. `close()` closes it. Left
+   * out, the rooms are those of this process.
+   */
   bus?: RoomBus;
   /**
-   * The name of what members speak, with its version: `"chat-json-1"`, say. Required with a bus, at most 64 bytes. Rooms with
-   * another wire on the same bus do not hear each other, so a new version of a protocol can run beside the old one.
+   * The name and version of the members' protocol, such as `"chat-json-1"`. Required with a bus; at most 64 bytes.
+   * Rooms with different names on one bus do not get each other's messages, so a new version of a protocol can run
+   * beside the old one.
    */
   wire?: string;
-  /** Keeps who is in the rooms of all processes, for {@link Rooms.list}: `redisPresence`. These rooms close it. */
+  /** Stores the members of all processes, for {@link Rooms.list}: `redisPresence`. `close()` closes it. */
   presence?: RoomPresence;
 }
 
 /** What the listeners of {@link Rooms} are called with. */
 export interface RoomsEvents<In> {
-  /** With `slow: "skip"`: a member that was left out has caught up; `missed` messages of that room did not reach it. */
+  /** With `slow: "skip"`: a slow member has caught up; `missed` messages of that room were not sent to it. */
   lagged: [member: RoomMember<In>, room: string, missed: number];
-  /** Messages of another process did not come; `origin` is its number. A tail that is lost is told by nobody. */
+  /**
+   * Messages of another process were lost; `origin` is the number of that process. It is noticed when a later message
+   * arrives, so the loss of the last ones is not.
+   */
   gap: [room: string, origin: string, missed: number];
-  /** The engine behind the bus is gone, or back. Members of this process hear each other all the time. */
+  /** The engine behind the bus was lost, or is back. Messages between members of this process are not affected. */
   busState: [state: BusState];
-  /** A call of the engine failed. What can be tried again is. */
+  /** A call of the engine failed. Where it is safe, the call is repeated. */
   busError: [error: Error];
 }
 
@@ -68,9 +75,9 @@ export interface RoomsMetrics extends Readonly<BusCounts> {
   readonly members: number;
 }
 
-/** What a broadcast leaves out. */
+/** Options of a broadcast. */
 export interface BroadcastOptions<In> {
-  /** Who does not get it: the member that said it, usually. */
+  /** A member that does not get it, usually the sender. Left out, all members get it. */
   except?: RoomMember<In> | Iterable<RoomMember<In>>;
 }
 
@@ -82,10 +89,10 @@ const NOWHERE: readonly string[] = [];
 const POLICIES: readonly unknown[] = ["queue", "skip", "disconnect"];
 
 /**
- * Rooms of members that hear what is said in them. A member is a `MessageProtocol` or what `framed` gives; it leaves all
- * its rooms when its socket closes. A room is there as long as somebody is in it.
+ * Groups of connections: what is broadcast to a room is sent to all of its members. A member is a `MessageProtocol` or
+ * a `framed` socket. It leaves all its rooms when its socket closes. A room exists as long as it has members.
  *
- * A broadcast is encoded once, and the same bytes go to everybody.
+ * A broadcast is encoded once, and every member is sent the same bytes.
  *
  * @example
  * ```ts
@@ -169,9 +176,9 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
   }
 
   /**
-   * Puts a member into a room, from this moment on. `data` is what {@link Rooms.list} tells of it; joining again changes
-   * only that. The promise never rejects: it is true once messages of other processes arrive, too, and false for a member
-   * that has left by then, or whose socket is closed: it is not put in.
+   * Adds a member to a room, at once. `data` is what {@link Rooms.list} returns for it; joining again changes only
+   * that. The promise never rejects: it is true once messages of other processes arrive, too, and false for a member
+   * that has left by then or whose socket is closed.
    *
    * @throws {TypeError} For a name that is none, a member that was made with another codec, and, with a bus or a presence,
    * `data` that is more than 4,096 bytes of JSON.
@@ -219,9 +226,9 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
   }
 
   /**
-   * Sends a message to everybody in a room, or in several: who is in more than one of them gets it once. Nothing waits;
-   * what becomes of members that are behind is {@link RoomsOptions.slow}. The receipt counts what happened here, now.
-   * A message that the codec cannot say throws, and nobody gets it.
+   * Sends a message to all members of a room, or of several rooms: a member of more than one of them gets it once. It
+   * does not wait for slow members; see {@link RoomsOptions.slow}. The receipt counts what happened in this process, at
+   * once. A message that the codec cannot encode throws, and no member gets it.
    */
   broadcast(name: string | readonly string[], message: In, options: BroadcastOptions<In> = {}): BroadcastReceipt {
     checkKeys("options", options, ["except"]);
@@ -266,8 +273,9 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
   }
 
   /**
-   * What `join` was told of the members of a room, of this process and of all others: by the presence, else by asking over
-   * the bus, which takes half a second at most. Never rejects: where others cannot be reached, `complete` is false.
+   * The members of a room, in this process and in all others, each as the `data` of its `join`. It asks the presence,
+   * or without one the other processes over the bus, for half a second at most. Never rejects: where processes cannot
+   * be reached, `complete` is false.
    */
   async list(name: string): Promise<RoomList<Data>> {
     checkRoomName(name);
@@ -295,7 +303,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     return Array.from(this.#membership.of(name)?.values() ?? [], dataToText);
   }
 
-  /** Whether the engine behind the bus is there; without a bus always `"up"`. */
+  /** Whether the engine behind the bus is reachable; without a bus always `"up"`. */
   get busState(): BusState {
     return this.#link?.state ?? "up";
   }
@@ -306,7 +314,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     return { rooms, members, ...this.#link?.counts ?? NO_COUNTS };
   }
 
-  /** Everybody leaves, nobody can join any more, and the bus is closed; the sockets stay open. */
+  /** Removes all members and closes the bus. The sockets stay open, and `join` throws from now on. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const member of [...this.#membership.members]) this.leaveAll(member);

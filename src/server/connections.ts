@@ -7,8 +7,8 @@ import type { TCPSocket } from "../socket/tcp_socket.ts";
 import { normalizeAddress } from "../transport/transport.ts";
 
 /**
- * The sockets that are open now. A socket leaves right before its `close`, so that one that is `destroyed` may
- * still be among them while its last write is under way.
+ * The sockets that are open now. A socket is removed right before its `close`, so a socket that is `destroyed` may
+ * still be here while its last write is under way.
  *
  * @example
  * ```ts
@@ -36,8 +36,9 @@ export interface Connections<State = unknown> extends Iterable<TCPSocket<State>>
    */
   byAddress(address: string): TCPSocket<State>[];
   /**
-   * Ends the sockets on which nothing has come or gone for at least that many milliseconds: what is queued goes out, then
-   * FIN. One that it ended before and that has been silent ever since is destroyed. Gives how many it ended or destroyed.
+   * Ends the sockets on which nothing has come or gone for at least that many milliseconds: what is queued is sent,
+   * then FIN. A socket that an earlier call ended, and that has been silent since, is destroyed. Returns how many were
+   * ended or destroyed.
    */
   closeIdle(silentMs: number): number;
 }

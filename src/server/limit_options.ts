@@ -5,7 +5,7 @@ import { checkBoolean, checkBound, checkKeys, invalid } from "../base/check.ts";
 import { AddressList } from "../limits/address_list.ts";
 import { SOCKET_LIMIT_KEYS, type SocketLimits } from "../socket/settings.ts";
 
-/** How much the server takes on; the socket's limits hold for each of its sockets. */
+/** Limits of a server, and of each of its sockets. */
 export interface ServerLimits extends SocketLimits {
   /**
    * Most connections at once. When they are reached, further peers wait in the kernel's backlog until one leaves.
@@ -21,10 +21,11 @@ export interface ServerLimits extends SocketLimits {
    */
   dropWhenFull?: boolean;
   /**
-   * Makes room when the server is full: of the address that has most connections which never sent a byte, those in
-   * preparation included, the oldest of them is closed with the reason `shed`, and the newcomer comes in. Without one the
-   * newcomer is dropped, reason `full`; so nobody waits in the kernel's backlog for room. Where the system has no
-   * descriptor left room is made in the same way, as long as an address has two of them; else newcomers wait for one.
+   * When the server is full, closes a silent connection to make room for a new one. A connection is silent if it has
+   * never sent a byte; one whose handshake is not done counts, too. The address with most silent connections loses its
+   * oldest one, with the reason `shed`. If there is none, the new connection is dropped, reason `full`; so no peer
+   * waits in the kernel's backlog for room. When the system has no descriptors left, room is made in the same way, as
+   * long as an address has two silent connections; else new connections wait for a descriptor.
    *
    * @default {false}
    */
@@ -37,15 +38,16 @@ export interface ServerLimits extends SocketLimits {
    */
   maxHandshakes?: number;
   /**
-   * Most connections at once from one address, those in preparation included: an IPv4 address, or the /64 of an IPv6
-   * address. IPv4 mapped into IPv6 is IPv4; peers of a unix socket have none. One more is dropped, reason `address`.
+   * Most connections at once from one address, those whose handshake is not done included. An address is an IPv4
+   * address, or the /64 of an IPv6 address. IPv4 mapped into IPv6 is IPv4; peers of a unix socket have no address.
+   * Further connections are dropped, reason `address`.
    *
    * @default {Infinity}
    */
   maxConnectionsPerAddress?: number;
   /**
-   * How often one address may connect in a second; as many at once, if it has not come for a second. One more is dropped,
-   * reason `rate`, and does not count. Fractions are allowed: 0.2 is once in five seconds.
+   * Connections per second from one address. As many may come at once after a second without any. Further ones are
+   * dropped, reason `rate`, and do not count. Fractions are allowed: 0.2 is one in five seconds.
    *
    * @default {Infinity}
    */
@@ -63,10 +65,13 @@ export interface ServerLimits extends SocketLimits {
   memoryBudgetBytes?: number;
   /**
    * Only these addresses may connect: addresses and ranges such as `"192.0.2.7"`, `"10.0.0.0/8"`, `"2001:db8::/32"`.
-   * Everybody else is dropped, reason `denied`.
+   * Connections from others are dropped, reason `denied`. Left out, every address may connect.
    */
   allow?: readonly string[];
-  /** These addresses may not connect, whatever `allow` says. They are dropped, reason `denied`. */
+  /**
+   * These addresses and ranges may not connect, even if `allow` has them. They are dropped, reason `denied`. Left out,
+   * none is.
+   */
   deny?: readonly string[];
 }
 

@@ -5,7 +5,7 @@ import { checkFunction, checkKeys, checkPort, invalid } from "../base/check.ts";
 import type { VirtualNetwork } from "../transport/virtual_network.ts";
 import { mergeServerOptions, type ServerOptions } from "./options.ts";
 
-/** Where to listen, as an object. */
+/** Where to listen. What is left out comes from `withOptions`. */
 export interface ListenOptions {
   /** The port; 0 lets the kernel choose. */
   port?: number;

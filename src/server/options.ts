@@ -11,7 +11,7 @@ import { doorsOf, type NetworkDoors, type VirtualNetwork } from "../transport/vi
 import { chooseTlsEngine } from "../tls/tls_engine.ts";
 import { checkTlsOptions, TLS_KEYS, type TlsOptions } from "../tls/tls_options.ts";
 
-/** The waits of a server and of each of its sockets that have an end. */
+/** Time limits of a server and of each of its sockets. */
 export interface ServerDeadlines extends SocketDeadlines {
   /**
    * Longest wait for the whole PROXY header where `proxyProtocol` requires one; it ends in a `proxyError`, before there is a
@@ -24,7 +24,11 @@ export interface ServerDeadlines extends SocketDeadlines {
 
 /** What `withOptions` takes. */
 export interface ServerOptions {
-  /** The port; 0 lets the kernel choose. `listen(port)` goes before it. */
+  /**
+   * The port; 0 lets the kernel choose. `listen(port)` takes precedence.
+   *
+   * @default {0}
+   */
   port?: number;
   /**
    * The address to listen on. `"::"` takes IPv4 too.
@@ -48,24 +52,25 @@ export interface ServerOptions {
   reusePort?: boolean;
   /** Listens in a network in memory, made by `createNetwork` of `@verb/tcp/testing`, instead of the system's. */
   network?: VirtualNetwork;
-  /** How the connections behave. */
+  /** TCP options of each connection. */
   tcp?: TcpOptions;
   /** How much the server and each socket may hold. */
   limits?: ServerLimits;
-  /** The waits that have an end. */
+  /** Time limits, in milliseconds. */
   deadlines?: ServerDeadlines;
   /**
-   * With `"required"` every connection has to begin with a header of the PROXY protocol, version 1 or 2, in the clear and in
-   * front of TLS. The peer that it names is the socket's `remoteAddress`, `remotePort` and `remoteFamily`, and where
-   * `connections.byAddress` finds it; for a peer of a unix socket they are undefined. The local ones stay our own, and a
-   * header that names nobody (`UNKNOWN`, `LOCAL`: a health check) leaves the real ones. A connection without a valid header
-   * of at most 4,096 bytes is closed with the reason `protocol`, and a `proxyError` is emitted.
+   * With `"required"` every connection has to begin with a header of the PROXY protocol, version 1 or 2, in the clear
+   * and in front of TLS. The client that it names is then the socket's `remoteAddress`, `remotePort` and
+   * `remoteFamily`, and `connections.byAddress` finds it by that address; for a client on a unix socket they are
+   * undefined. The local address stays that of the server. A header that names no client (`UNKNOWN`, or `LOCAL` for a
+   * health check) leaves the balancer's address. A connection without a valid header of at most 4,096 bytes is closed
+   * with the reason `protocol`, and a `proxyError` is emitted.
    *
-   * Whoever can connect can claim any address: require it only behind a balancer, on an address that nobody else reaches.
-   * With `{ trusted, others }` only the peers that are named there are asked for a header.
+   * Any peer that can connect can claim any address: require it only behind a balancer, on an address that no client
+   * reaches directly. With `{ trusted, others }` only the peers that are listed there must send a header.
    *
-   * `allow`, `deny` and the limits per address are those of the client that the header names. The balancers themselves, with
-   * `"required"` everybody who connects, are exempt, and so are their connections that name nobody.
+   * `allow`, `deny` and the limits per address apply to the client that the header names, not to the balancer's own
+   * address, and not to connections whose header names no client.
    *
    * @default {"off"}
    */

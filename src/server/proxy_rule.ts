@@ -4,7 +4,7 @@ import { checkKeys, invalid, invalidValue } from "../base/check.ts";
 import { AddressList } from "../limits/address_list.ts";
 import { endpointOf } from "../transport/transport.ts";
 
-/** Which peers are balancers, and what becomes of the others. */
+/** Which peers are balancers that send a PROXY header, and what happens to other peers. */
 export interface ProxyProtocolOptions {
   /**
    * The balancers: addresses and ranges such as `"10.0.0.0/8"`, and `"unix"` for peers of a unix socket. Their connections
@@ -12,8 +12,8 @@ export interface ProxyProtocolOptions {
    */
   trusted: readonly string[];
   /**
-   * What becomes of everybody else: `"refuse"` drops them, reason `denied`; to `"direct"` clients what looks like a header
-   * is data like any other.
+   * What happens to other peers. `"refuse"` drops them, reason `denied`. `"direct"` accepts them as clients, and bytes
+   * that look like a header are data like any other.
    */
   others: "refuse" | "direct";
 }

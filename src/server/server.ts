@@ -116,7 +116,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   /**
    * Calls `handler` when the server cannot listen, when a handler throws or rejects, and for failures of a connection
-   * that nobody on the socket was told. `socket` is the one concerned, if there is one.
+   * that no listener, callback or promise of its socket was told of. `socket` is its socket, if there is one.
    */
   onError(handler: (error: SocketError, socket?: TCPSocket<State>) => void): this {
     checkFunction("handler", handler);
@@ -184,8 +184,8 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   }
 
   /**
-   * One accept per `next()`: a consumer that takes its time leaves peers in the kernel's backlog. Leaving the loop closes
-   * the listener, the sockets go on. Not together with `onConnection`, and one consumer at a time (TypeError).
+   * Accepts one connection per `next()`; further peers wait in the kernel's backlog. Leaving the loop closes the
+   * listener, open sockets stay open. Not together with `onConnection`, and one consumer at a time (TypeError).
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<TCPSocket<State>, undefined> {
     if (this.listenerCount("connection") > 0) {
@@ -208,8 +208,8 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   }
 
   /**
-   * Calls `observer` with everything that happens: connections that come and go, handshakes, full queues, bad frames. Call
-   * what it gives to end that. An observer that throws or rejects is told to `onError` and called no more.
+   * Calls `observer` with every event: connections that open and close, handshakes, full queues, bad frames. Returns a
+   * function that ends this. An observer that throws or rejects is removed, and its error goes to `onError`.
    */
   observe(observer: Observer): () => void {
     checkFunction("observer", observer);
@@ -234,14 +234,14 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
     return { keepAliveInitialDelay: false, reusePort: canReusePort(), reset: false };
   }
 
-  /** Lets the process live while the server listens; the default. */
+  /** Keeps the process alive while the server listens; the default. */
   ref(): this {
     this.#admission.background = false;
     this.#listener?.ref?.();
     return this;
   }
 
-  /** Lets the process end although the server listens, or will listen. */
+  /** Lets the process end while the server listens; also before `listen`. */
   unref(): this {
     this.#admission.background = true;
     this.#listener?.unref?.();
@@ -254,14 +254,14 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   }
 
   /**
-   * Ends in order. `ready` is false at once; after `settleMs` the server stops accepting, emits `shutdown` on every socket
-   * and ends those without a `shutdown` listener, waits for the peers to end too, and destroys what is left `drainMs`
-   * later. Resolves with what became of them; a second call gives the same promise.
+   * Ends in order. `ready` is false at once; after `settleMs` the server stops accepting, emits `shutdown` on every
+   * socket and ends those without a `shutdown` listener, waits for the peers to end too, and destroys what is left
+   * `drainMs` later. Resolves with a report of how they ended; a second call gives the same promise.
    *
-   * A socket is ended once everything written is out, what was read has been handed over, and those who work on it are
-   * done: the promises that `onMessage` or a `message` listener of `framed` gave, and the loops over a socket or its
-   * `readable` that were handed bytes and have not asked for more. For other asynchronous work listen to `shutdown` and
-   * call `end()` yourself.
+   * A socket is ended once everything written is out, what was read has been handed over, and the work on it is done:
+   * promises that `onMessage` or a `message` listener of `framed` returned, and loops over a socket or its `readable`
+   * that got bytes and have not asked for more. For other asynchronous work listen to `shutdown` and call `end()`
+   * yourself.
    *
    * @example
    * ```ts
@@ -286,9 +286,10 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   }
 
   /**
-   * Closes the server, as `close` does, at the first of these signals; at the second one everything is destroyed at once.
-   * Resolves when the server has closed, in whatever way: then the signals are nobody's again, and a program that has
-   * nothing else to do ends with 0. Throws a TypeError for a signal that cannot be heard, and if it was called already.
+   * Closes the server, as `close` does, at the first of these signals; at the second one everything is destroyed at
+   * once. Resolves when the server has closed, in whatever way. The signals are then no longer handled, and a program
+   * that has nothing else to do ends with exit code 0. Throws a TypeError for a signal that cannot be handled, and when
+   * it is called a second time.
    *
    * @example
    * ```ts
@@ -310,9 +311,9 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   }
 
   /**
-   * Takes other keys, certificates and TLS rules for the connections that come from now on; those that are open stay. What
-   * `options` leaves out stays as it was. Throws a TypeError for bad key material, and goes on with the old one. Sessions
-   * begun before are resumed no more as those of an authorized client.
+   * Takes other keys, certificates and TLS rules for the connections that come from now on; those that are open stay.
+   * What `options` leaves out stays as it was. Throws a TypeError for bad key material, and goes on with the old one.
+   * TLS sessions from before are no longer resumed as those of an authorized client.
    */
   reloadTls(options: Partial<TlsOptions>): this {
     if (!this.listening || this.#intake?.encrypted !== true || this.#given.tls === undefined) {
@@ -326,8 +327,8 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
 
   /**
    * Changes limits while the server listens; `null` removes one, what is left out stays. Wrong values throw as in
-   * `withOptions` and change nothing. Limits of the server are in force at once: nobody who is in has to leave, and peers
-   * that wait come in when there is room. Limits of each socket hold for later connections.
+   * `withOptions` and change nothing. Limits of the server apply at once: open connections stay, and waiting peers are
+   * accepted when there is room. Limits of each socket apply to later connections.
    *
    * @example
    * ```ts

@@ -15,12 +15,12 @@ export interface TcpServerEvents<State = unknown> {
   /** A connection was refused and closed at once, before a TLS handshake: by one of the `limits`, or by `proxyProtocol`. */
   drop: [dropped: { remoteAddress: string | undefined; remotePort: number | undefined; reason: DropReason }];
   /**
-   * With `proxyProtocol`: a connection did not begin with a valid PROXY header, or not in time; `error.code` says
-   * why: `ERR_PROXY_HEADER_MALFORMED`, `_TOO_LARGE` or `_TRUNCATED`, `ETIMEDOUT`, `ECONNRESET`. `peer` is who really
-   * connected. Nobody else is told.
+   * With `proxyProtocol`: a connection did not begin with a valid PROXY header, or not in time; `error.code` says why:
+   * `ERR_PROXY_HEADER_MALFORMED`, `_TOO_LARGE` or `_TRUNCATED`, `ETIMEDOUT`, `ECONNRESET`. `peer` has the address that
+   * really connected. No other event is emitted for it.
    */
   proxyError: [error: SocketError, peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
-  /** A TLS handshake failed, or took too long; `error.code` says why. Nobody else is told. */
+  /** A TLS handshake failed, or took too long; `error.code` says why. No other event is emitted for it. */
   tlsClientError: [error: SocketError, peer: { remoteAddress: string | undefined; remotePort: number | undefined }];
   /** The server listens no more and its last connection is over. */
   close: [];

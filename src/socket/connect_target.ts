@@ -28,14 +28,14 @@ export interface ConnectOptions {
    */
   timeoutMs?: number;
   /**
-   * Speaks TLS; `true` with the defaults. Goes before the socket's own `tls`.
+   * Uses TLS; `true` is for the defaults. Takes precedence over the socket's own `tls`.
    *
    * @default {false}
    */
   tls?: ClientTlsOptions | boolean;
   /**
-   * Sends a header of the PROXY protocol first, in front of TLS: for balancers and proxies that tell whose connection they
-   * pass on. It counts among no bytes.
+   * Sends a header of the PROXY protocol first, in front of TLS: for balancers and proxies that pass on the address of
+   * their client. Its bytes are not counted.
    */
   proxyHeader?: ProxyHeaderOptions;
   /** Gives up connecting; the error is the signal's own reason. Once connected it has no effect. */

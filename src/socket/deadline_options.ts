@@ -2,16 +2,16 @@
 
 import { checkInteger, checkKeys, checkMs, invalid } from "../base/check.ts";
 
-/** The least that a peer has to achieve while it owes something. */
+/** The lowest rate at which a peer may send a frame, or read what is sent to it. */
 export interface RateDeadline {
   /**
-   * Bytes a second: what a peer must send while it owes the rest of a frame, or read while it is owed data, on average
+   * Bytes per second that a peer must send while a frame is unfinished, or read while data waits for it, on average
    * since that began.
    */
   bytesPerSecond: number;
   /**
-   * Milliseconds before the average counts. The kernel takes some hundred KiB ahead of the peer, in lumps; be generous
-   * where you send much.
+   * Milliseconds before the average counts. The kernel takes some hundred KiB ahead of the peer, in large portions:
+   * choose a long time where you send much.
    *
    * @default {10_000}
    */
@@ -19,15 +19,15 @@ export interface RateDeadline {
 }
 
 /**
- * The waits of a socket that have an end. Each destroys the socket with a `TcpError`, code `ETIMEDOUT`, whose message
- * names the option; the receipt's reason is `deadline:` and the wait. All are in milliseconds, and `0` is off.
+ * Time limits of a socket. Each destroys the socket with a `TcpError`, code `ETIMEDOUT`, whose message names the
+ * option; the reason in the receipt begins with `deadline:`. All are in milliseconds, and `0` is off.
  *
- * While it is us who refuse to read (paused, or the reader is busy), the peer is not blamed: `idleReadMs`, `frameMs` and
- * `rate` stand still.
+ * While we do not read (the socket is paused, or its reader is busy), the times for the peer stand still: `idleReadMs`,
+ * `frameMs` and `rate`.
  */
 export interface SocketDeadlines {
   /**
-   * Longest wait for a connection (clients only); the same as `timeoutMs` of `connect`, which goes before it. Reason
+   * Longest wait for a connection (clients only). `timeoutMs` of `connect` is the same and takes precedence. Reason
    * `deadline:connect`.
    *
    * @default {0}
@@ -47,8 +47,8 @@ export interface SocketDeadlines {
    */
   firstByteMs?: number;
   /**
-   * Longest time from the first byte of a frame to its last, for sockets read by a `MessageProtocol` or `framed`: against peers
-   * that send a byte a minute. Reason `deadline:frame`.
+   * Longest time from the first byte of a frame to its last, for sockets read by a `MessageProtocol` or `framed`: stops
+   * peers that send a byte a minute. Reason `deadline:frame`.
    *
    * @default {0}
    */
@@ -60,36 +60,38 @@ export interface SocketDeadlines {
    */
   idleMs?: number;
   /**
-   * Longest silence of the peer; our own writes do not count as its life. Reason `deadline:idle`.
+   * Longest silence of the peer, whatever we write. Reason `deadline:idle`.
    *
    * @default {0}
    */
   idleReadMs?: number;
   /**
-   * Longest time in which nothing of ours leaves. Reason `deadline:idle`.
+   * Longest time without a byte that we send. Reason `deadline:idle`.
    *
    * @default {0}
    */
   idleWriteMs?: number;
-  /** The least a peer may send while it owes the rest of a frame, or read while we owe it data. Reason `deadline:rate`. */
+  /**
+   * The lowest rate at which a peer may send a frame or read what we send. Off where left out. Reason `deadline:rate`.
+   */
   rate?: RateDeadline;
   /**
-   * Longest time that written bytes may make no progress because the peer does not read. Reason `deadline:flush`.
+   * Longest time in which the peer takes none of the written bytes. Reason `deadline:flush`.
    *
    * @default {60_000}
    */
   flushMs?: number;
   /**
-   * Longest silence after our own end, while the peer does not end: no byte comes, and none of ours goes. A peer that
-   * keeps sending is alive. On a server's socket that nobody reads it goes on; else it stands still, too, while it is us
-   * who refuse to read. Reason `deadline:end`.
+   * Longest silence after our own end, while the peer does not end: no byte comes, and none of ours is taken. A peer
+   * that keeps sending stays connected. It stands still, too, while we do not read, except on a server's socket without
+   * a reader. Reason `deadline:end`.
    *
    * @default {60_000}
    */
   endMs?: number;
   /**
-   * Longest life of the connection. It is destroyed then, whatever it does: for an orderly end call `end()` yourself
-   * before that. Reason `deadline:lifetime`.
+   * Longest life of the connection. Then it is destroyed, even in the middle of a transfer: for an orderly end call
+   * `end()` before that. Reason `deadline:lifetime`.
    *
    * @default {0}
    */

@@ -4,11 +4,11 @@ import { checkBoolean, checkBound, checkKeys, checkMs } from "../base/check.ts";
 import { DEADLINE_KEYS, type DeadlineLimits, resolveDeadlines, type SocketDeadlines } from "./deadline_options.ts";
 import type { ClientTlsOptions } from "../tls/tls_options.ts";
 
-/** How the connection itself behaves. */
+/** TCP options of a connection. */
 export interface TcpOptions {
   /**
-   * Sends small segments at once (TCP_NODELAY). The socket joins the writes of one turn itself, so that this costs no
-   * extra packets.
+   * Sends small segments at once (TCP_NODELAY). The socket joins the writes of one turn itself, so this costs no extra
+   * packets.
    *
    * @default {true}
    */
@@ -20,8 +20,8 @@ export interface TcpOptions {
    */
   keepAlive?: boolean;
   /**
-   * Milliseconds of silence before the first probe. Deno cannot set it: it is accepted, `capabilities` says so, and the
-   * kernel's own delay holds.
+   * Milliseconds of silence before the first probe. Deno cannot set it: the option is accepted without effect, and
+   * `capabilities` says so.
    *
    * @default {0}
    */
@@ -34,14 +34,14 @@ export interface TcpOptions {
    */
   timeout?: number;
   /**
-   * Goes on writing after the peer has ended; then `end()` is yours to call.
+   * Keeps our side open after the peer has ended. Then you have to call `end()`.
    *
    * @default {false}
    */
   allowHalfOpen?: boolean;
 }
 
-/** How much one socket may hold. */
+/** Limits of one socket. */
 export interface SocketLimits {
   /**
    * Bound of the write queue in bytes: a write to a queue that already holds this much destroys the socket with
@@ -57,39 +57,39 @@ export interface SocketLimits {
    */
   highWaterMarkBytes?: number;
   /**
-   * Whether bytes are read, and messages delivered, while the write queue is over its high-water mark. With `false` nothing
-   * more is taken from the peer until `drain`: whoever does not read answers may not ask on. Two ends that both write
-   * without reading would then wait for each other.
+   * Whether bytes are read, and messages delivered, while the write queue is over its high-water mark. With `false`
+   * nothing more is read from the peer until `drain`, so that a peer that does not read its answers cannot send more
+   * requests. Two ends that both write without reading would then wait for each other.
    *
    * @default {true}
    */
   readWhileBlocked?: boolean;
   /**
-   * Most bytes a second that are read of the connection, after a silence as many at once: the peer has to wait, and is
-   * not blamed for it. Plaintext counts.
+   * Most bytes per second that are read from the connection; as many may come at once after a silence. The peer has to
+   * wait, and its deadlines stand still meanwhile. With TLS, plaintext bytes count.
    *
    * @default {Infinity}
    */
   readBytesPerSecond?: number;
   /**
-   * Most bytes a second that are written to the connection; what is beyond waits in the write queue, within its bound.
-   * Plaintext counts.
+   * Most bytes per second that are written to the connection. Further bytes wait in the write queue, within its bound.
+   * With TLS, plaintext bytes count.
    *
    * @default {Infinity}
    */
   writeBytesPerSecond?: number;
 }
 
-/** How a client socket behaves; a server's sockets take the same from `withOptions`. */
+/** Options of a client socket. A server's sockets take the same from `withOptions`. */
 export interface TCPSocketOptions {
-  /** The connection itself. */
+  /** TCP options of the connection. */
   tcp?: TcpOptions;
-  /** How much the socket may hold. */
+  /** Limits of the socket. */
   limits?: SocketLimits;
-  /** The waits that have an end. */
+  /** Time limits, in milliseconds. */
   deadlines?: SocketDeadlines;
   /**
-   * Speaks TLS on every connect; `true` with the defaults.
+   * Uses TLS on every connect; `true` is for the defaults.
    *
    * @default {false}
    */

@@ -4,19 +4,19 @@ import type { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import type { SocketError } from "../base/errors.ts";
 
-/** Any listener. */
+/** A listener for events of your own. */
 // deno-lint-ignore no-explicit-any -- the user's own events carry what he likes
 export type Listener = (...args: any[]) => void;
 
 /** What the listeners of a {@link TCPSocket} are called with. */
 export interface TCPSocketEvents {
-  /** The connection is there (client only). */
+  /** The connection is established (client only). */
   connect: [];
   /** Follows `connect`. */
   ready: [];
   /** The TLS handshake is done, of a connect or an `upgradeTls`. */
   secureConnect: [];
-  /** Bytes came; they are the listener's for good. With `setEncoding` they come as strings. */
+  /** Bytes were received. The buffer is not used again, so you may keep it. With `setEncoding` they come as strings. */
   data: [data: Buffer];
   /** The peer has sent its last byte and all of them have been handed over. */
   end: [];
@@ -26,7 +26,7 @@ export interface TCPSocketEvents {
   finish: [];
   /** There was silence for as long as `setTimeout` or `tcp.timeout` said. */
   timeout: [];
-  /** The server is draining; whoever listens ends the socket himself, everybody else is ended. */
+  /** The server is closing. A listener has to end the socket; sockets without a listener are ended by the server. */
   shutdown: [];
   /** The connection failed; `close` follows. */
   error: [error: SocketError];
@@ -34,13 +34,13 @@ export interface TCPSocketEvents {
   close: [hadError: boolean];
   /** A readable was piped into this socket. */
   pipe: [source: unknown];
-  /** A readable was taken off this socket. */
+  /** A readable was removed from this socket. */
   unpipe: [source: unknown];
 }
 
 const CAPTURE = { captureRejections: true };
 
-/** An emitter of {@link TCPSocketEvents} that tells its subclass when listeners for `data` come and go. */
+/** The typed events of a `TCPSocket`. */
 export abstract class SocketEmitter extends EventEmitter<TCPSocketEvents> {
   /** For `TCPSocket`: `capturesRejections` tells whether the rejections of async listeners come back to it. */
   constructor(capturesRejections: boolean) {

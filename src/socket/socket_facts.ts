@@ -51,7 +51,7 @@ export abstract class SocketFacts extends SocketEmitter {
     return this.#id;
   }
 
-  /** Our end of the connection; empty while there is none. */
+  /** The local address of the connection; empty while there is none. */
   address(): { address?: string; port?: number; family?: string } {
     const { address, port, family } = this.#local;
     return address === undefined ? {} : { address, port: port!, family: family! }; // they come together
@@ -73,19 +73,19 @@ export abstract class SocketFacts extends SocketEmitter {
   }
 
   /**
-   * What the PROXY header in front of the connection said: whose it is, and what else the balancer knows of it. Undefined
-   * where there was none.
+   * The contents of the PROXY header of the connection: the client's address, and what else the balancer sent.
+   * Undefined where there was none.
    */
   get proxy(): ProxyInfo | undefined {
     return this.#connection.transport?.proxy;
   }
 
-  /** Our address. */
+  /** The local address. */
   get localAddress(): string | undefined {
     return this.#local.address;
   }
 
-  /** Our port. */
+  /** The local port. */
   get localPort(): number | undefined {
     return this.#local.port;
   }
@@ -105,7 +105,7 @@ export abstract class SocketFacts extends SocketEmitter {
     return Math.round(wallTime() - now() + this.#connection.movedAt);
   }
 
-  /** Bytes that came. */
+  /** Bytes that were received. */
   get bytesRead(): number {
     return this.#connection.bytesRead;
   }
@@ -136,7 +136,7 @@ export abstract class SocketFacts extends SocketEmitter {
     return readyStateOf(this.#connection.state);
   }
 
-  /** Milliseconds of `setTimeout` or `tcp.timeout`; 0 is off, and there is none on a socket that is closed. */
+  /** Milliseconds of `setTimeout` or `tcp.timeout`; 0 is off. Always 0 on a closed socket. */
   get timeout(): number {
     return this.destroyed ? 0 : this.#connection.timeoutMs;
   }
@@ -188,7 +188,7 @@ export abstract class SocketFacts extends SocketEmitter {
 
   /**
    * Whether the peer's certificate was verified: on a client it is the server's, on a server with `requestCert` the
-   * client's. False on plain TCP and where nobody was asked.
+   * client's. False on plain TCP, and where no certificate was asked for.
    */
   get authorized(): boolean {
     return this.#security?.authorized ?? false;

@@ -5,28 +5,28 @@ import { retune } from "./tuning.ts";
 
 /** The switches of a `TCPSocket`. */
 export abstract class SocketSwitches extends SocketFacts {
-  /** Switches TCP_NODELAY, which is on by default. Holds for the connection to come where there is none yet. */
+  /** Switches TCP_NODELAY, which is on by default. Before there is a connection it applies to the next one. */
   setNoDelay(on = true): this {
     retune(connectionOf(this), "noDelay", on);
     return this;
   }
 
   /**
-   * Switches SO_KEEPALIVE, which is on by default; for the connection to come, too. Deno cannot set the delay: it is
-   * accepted and has no effect.
+   * Switches SO_KEEPALIVE, which is on by default. Before there is a connection it applies to the next one. Deno cannot
+   * set the delay: it is accepted and has no effect.
    */
   setKeepAlive(on = false, _initialDelayMs?: number): this {
     retune(connectionOf(this), "keepAlive", on);
     return this;
   }
 
-  /** Lets the process live while this socket does; the default. */
+  /** Keeps the process alive while this socket is open; the default. */
   ref(): this {
     retune(connectionOf(this), "background", false);
     return this;
   }
 
-  /** Lets the process end although this socket lives. Without a connection it holds for the one to come. */
+  /** Lets the process end while this socket is open. Before there is a connection it applies to the next one. */
   unref(): this {
     retune(connectionOf(this), "background", true);
     return this;

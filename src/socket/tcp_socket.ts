@@ -42,9 +42,9 @@ export function adoptTransport(transport: Transport, settings: SocketSettings, h
 
 /**
  * One TCP connection, with the habits of `net.Socket`: events, `write`, `end`, `destroy`. The same object is an async
- * iterable of `Buffer`s and has `readable` and `writable` web streams; one of these faces may read.
+ * iterable of `Buffer`s and has `readable` and `writable` web streams. Only one of these may read at a time.
  *
- * `State` types {@link TCPSocket.state}, where you may keep what you know of the peer.
+ * `State` is the type of {@link TCPSocket.state}, which is for your own use.
  *
  * @example
  * ```ts
@@ -63,7 +63,7 @@ export function adoptTransport(transport: Transport, settings: SocketSettings, h
  * ```
  */
 export class TCPSocket<State = unknown> extends SocketSwitches {
-  /** Yours: whatever you want to remember of this peer. */
+  /** For your own use: whatever you want to remember about this peer. */
   state: State = undefined as State;
 
   // Whom a client was connected to: the name that a certificate must have.
@@ -94,8 +94,8 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
 
   /**
    * Connects. `connect`, then `ready` are emitted, or `error` (`ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, ...) and
-   * `close`. What is written meanwhile goes out then. `host` is `"localhost"` where left out; the listener is called at
-   * the `connect` of this attempt. With TLS `secureConnect` follows `ready`; what is written goes out then.
+   * `close`. What is written before that is sent then. `host` is `"localhost"` where left out; the listener is called
+   * at the `connect` of this attempt. With TLS `secureConnect` follows `ready`, and what is written is sent after it.
    *
    * A socket whose connection is over connects again, as often as you like, with the listeners and settings it has:
    * `socket.on("close", () => setTimeout(() => socket.connect(3000), 100))`. The connection is a fresh one: a new `id`,
@@ -126,21 +126,21 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
   }
 
   /**
-   * Goes on with TLS (STARTTLS and its like), on both ends: a server's socket takes a certificate, a client's what to
-   * expect of the server. Call it where you have read the command, or the answer to it, or at once, in `onConnection` and
-   * the `connect` listener; what was written before still goes out in the clear, what is written after waits for the
-   * handshake. Resolves, and `secureConnect` is emitted, when it is done, within `deadlines.handshakeMs`. On a socket that
-   * is encrypted already it is TLS in TLS.
+   * Changes the connection to TLS (STARTTLS), on both ends: a server's socket takes a certificate, a client's socket
+   * the rules for the server's certificate. Call it when you have read the command, or the answer to it; or at once, in
+   * `onConnection` or the `connect` listener. What was written before is sent in the clear; what is written after waits
+   * for the handshake. Resolves, and `secureConnect` is emitted, when it is done, within `deadlines.handshakeMs`. On a
+   * socket that is encrypted already it is TLS in TLS.
    *
-   * Whatever fails rejects, wrong options too (TypeError), and destroys the socket with the same error, so that nothing is
-   * said in the clear that was meant to be secured. A second call while one is under way rejects with `EALREADY` and
-   * changes nothing; on a socket that is not open it is `ERR_SOCKET_CLOSED`.
+   * Every failure rejects, wrong options included (TypeError), and destroys the socket with the same error, so that
+   * nothing is sent in the clear that was meant to be encrypted. A second call while one is under way rejects with
+   * `EALREADY` and changes nothing; on a socket that is not open it is `ERR_SOCKET_CLOSED`.
    *
    * Bytes that the peer sent in the clear behind the command (RFC 3207, section 6) are `ERR_TLS_INJECTION`. A
-   * `MessageProtocol` on the socket is asked for them; a parser of your own says what it has by `leftover`. Where the
-   * protocol begins TLS without an answer to wait for, on a port that serves both, give what you have read behind the
-   * command as `head`: it goes under TLS. A server should give the same object of options each time: it is read and
-   * verified once.
+   * `MessageProtocol` or `framed` on the socket is checked for them; a parser of your own has to pass what it holds as
+   * `leftover`. Where TLS begins without an answer to wait for, on a port that serves both, pass the bytes that you
+   * have read after the command as `head`: they are the start of the handshake. A server should give the same object of
+   * options each time: it is read and verified once.
    */
   upgradeTls(options: UpgradeOptions, state: UpgradeState = {}): Promise<void> {
     return startUpgrade(connectionOf(this), options, this.#host ?? this.remoteAddress ?? "localhost", state);
@@ -164,8 +164,8 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
   }
 
   /**
-   * Resolves when `write` may go on: at once, or with the next `drain`. Rejects with the error that ended the connection, or
-   * with `ERR_STREAM_DESTROYED`.
+   * Resolves when `write` may continue: at once, or with the next `drain`. Rejects with the error that ended the
+   * connection, or with `ERR_STREAM_DESTROYED`.
    *
    * @example
    * ```ts
@@ -183,9 +183,9 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
   }
 
   /**
-   * Writes `data` if there is any, then FIN once everything queued is out. The callback is called at `finish`. A peer that
-   * says nothing for `deadlines.endMs` then, and does not end, is cut off; a server's socket whose bytes nobody has claimed
-   * by then is over when its peer has ended.
+   * Writes `data` if there is any, then FIN once everything queued is out. The callback is called at `finish`. A peer
+   * that then sends nothing for `deadlines.endMs`, and does not end, is disconnected. A server's socket that has no
+   * reader by then is closed as soon as its peer has ended.
    */
   end(
     data?: string | Uint8Array | (() => void),
@@ -202,10 +202,10 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
   }
 
   /**
-   * Ends the connection now. With an error: `error`, then `close(true)`; without: `close(false)`. What was written before is
-   * offered to the kernel once, unless it is corked: `write(data)` and `destroy()` send `data` where there is room. What
-   * there is no room for is lost, and counted in `unsentBytes` of {@link TCPSocket.closed}. Events wait for the answer,
-   * which comes at once as a rule; a peer that takes nothing is not waited for.
+   * Ends the connection now. With an error: `error`, then `close(true)`; without: `close(false)`. What was written
+   * before is offered to the kernel once, unless it is corked: `write(data)` and `destroy()` send `data` where there is
+   * room. What there is no room for is lost, and counted in `unsentBytes` of {@link TCPSocket.closed}. It does not wait
+   * for the peer.
    */
   destroy(error?: Error): this {
     connectionOf(this).destroy(error);
@@ -227,7 +227,7 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
     return this.destroy(transport === undefined && stopDialing === undefined ? unconnectedError("reset") : undefined);
   }
 
-  /** Holds writes back until as many `uncork()`s. */
+  /** Holds writes back until `uncork()` was called as often as `cork()`. */
   cork(): void {
     if (!this.writableEnded) connectionOf(this).queue.corked++;
   }
@@ -240,26 +240,26 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
 
   // ---- reading ----
 
-  /** Stops `data` events; the kernel holds back the peer after at most one more chunk. */
+  /** Stops `data` events. At most one more chunk is read; then the peer has to wait. */
   pause(): this {
     this.#events.pause();
     return this;
   }
 
-  /** Starts or continues `data` events. Data that nobody listens for is thrown away. */
+  /** Starts or continues `data` events. Without a listener the data is thrown away. */
   resume(): this {
     this.#events.resume();
     return this;
   }
 
-  /** Whether `pause()` was called last, or the target of the last pipe has gone and nobody reads since. */
+  /** Whether `pause()` was called last, or the target of the last pipe was removed and there is no other reader. */
   isPaused(): boolean {
     return this.#reader?.held ?? false;
   }
 
   /**
-   * `data` comes as strings from now on; characters that are split over chunks come whole. The type of `data` stays: say
-   * `(text: string) => ...`. Iteration and streams still give bytes.
+   * `data` comes as strings from now on; characters that are split over chunks come whole. The type of `data` does not
+   * change: declare the listener as `(text: string) => ...`. Iteration and streams still give bytes.
    */
   setEncoding(encoding: BufferEncoding = "utf8"): this {
     checkEncoding(encoding);
@@ -268,12 +268,13 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
   }
 
   /**
-   * Calls back with what comes, from one buffer for all of it: the fastest way to read for whoever keeps nothing. `bytes`
-   * is yours during the call only; copy what you need for longer. What you write of it within the call, to any socket of
-   * this library, need not be copied: the next read waits for those writes. Give `false` to pause; `resume()` goes on.
+   * Calls back with received bytes, all in one buffer that is used again: the fastest way to read for programs that do
+   * not keep the bytes. `bytes` is valid during the call only; copy what you need for longer. You may write it during
+   * the call, to any socket of this library, without a copy: the next read waits for those writes. Return `false` to
+   * pause; `resume()` continues.
    *
-   * It claims the read side, as any other face (`ERR_READ_CLAIMED`). An async callback is an error, because its bytes
-   * would be overwritten while it waits.
+   * It claims the read side, as every other way to read (`ERR_READ_CLAIMED`). An async callback is an error, because
+   * its bytes would be overwritten while it waits.
    *
    * @example
    * ```ts
@@ -293,11 +294,11 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
   }
 
   /**
-   * Hands everything that comes to `target`, another socket or a writable of `node:stream`, at the target's pace, and
-   * ends it at our peer's end unless `end` is false. Gives the target.
+   * Writes everything that is received to `target`, another socket or a writable of `node:stream`, at the target's
+   * pace. At the peer's end it ends the target, unless `end` is false. Returns the target.
    *
-   * A target that is closed, fails or has finished is taken off: it is told `unpipe`, `isPaused()` is true, and what comes
-   * waits for the next reader or pipe. Its errors are its own: a pipe is no listener for them.
+   * A target that is closed, fails or has finished is removed: it emits `unpipe`, `isPaused()` is true, and further
+   * bytes wait for the next reader or pipe. A pipe does not handle its errors: give it a listener.
    */
   pipe<Target extends PipeTarget>(target: Target, options?: { end?: boolean }): Target {
     checkTarget(target);
@@ -307,16 +308,16 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
     return target;
   }
 
-  /** Takes `target` off, or every target. Without readers, reading stops. */
+  /** Removes `target`, or every target. Without readers, reading stops. */
   unpipe(target?: PipeTarget): this {
     this.#reader?.removePipes(target);
     return this;
   }
 
   /**
-   * A byte stream of what comes (BYOB readers too). The first `read()` claims the socket's read side. Once it is cancelled,
-   * as by a loop that is left or a `pipeTo` that fails, what still comes is thrown away, so that the peer's end is seen;
-   * another face may read then.
+   * A byte stream of received bytes (with BYOB readers, too). The first `read()` claims the socket's read side. After
+   * it was cancelled, for example by a loop that was left or a `pipeTo` that failed, further bytes are thrown away, so
+   * that the peer's end is seen. Another reader may take over then.
    */
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return this.#readable ??= makeReadable(connectionOf(this));
@@ -341,8 +342,8 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
   // ---- settings ----
 
   /**
-   * Emits `timeout` after that much silence in both directions, and again after the next; `0` switches it off. Holds for
-   * the connections to come, too.
+   * Emits `timeout` after that much silence in both directions, and again after the next; `0` switches it off. It stays
+   * in force for later connections, too.
    */
   setTimeout(timeoutMs: number, listener?: () => void): this {
     if (timeoutMs === undefined) throw invalid("timeoutMs", "a number of milliseconds", timeoutMs);
@@ -356,9 +357,9 @@ export class TCPSocket<State = unknown> extends SocketSwitches {
   // ---- the end ----
 
   /**
-   * Resolves with the receipt when the connection is over, however that came about. Never rejects. Whoever has it is told of
-   * an error by it, so a client's is not uncaught then; that of a server's socket still reaches `app.onError`, where nobody
-   * else hears it.
+   * Resolves with the receipt when the connection is over, however it ended. Never rejects. Reading this property
+   * counts as handling the error of a client's connection, so that it is not uncaught. On a server's socket an error
+   * without a listener still reaches `app.onError`.
    */
   get closed(): Promise<CloseReceipt> {
     const connection = connectionOf(this);

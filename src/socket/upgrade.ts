@@ -14,14 +14,17 @@ import type { Connection } from "./connection.ts";
 import { shape, unshaped } from "./shaping.ts";
 import { handshakeTimeout } from "./endings.ts";
 
-/** What `upgradeTls` takes: on a server's socket its certificate and rules, on a client's what to expect of the server. */
+/**
+ * What `upgradeTls` takes: on a server's socket its certificate and rules, on a client's socket the rules for the
+ * server's certificate.
+ */
 export type UpgradeOptions = TlsOptions | ClientTlsOptions;
 
-/** What `upgradeTls` is told besides. */
+/** Bytes that were read before `upgradeTls`. */
 export interface UpgradeState {
   /**
-   * The bytes that your own parser has taken from the socket and not used yet. There must be none: whatever the peer has
-   * sent in the clear behind the command that begins TLS was not said under TLS, by whomever it was.
+   * The bytes that your own parser has taken from the socket and not used yet. There must be none: bytes that came in
+   * the clear after the command that begins TLS are not protected by TLS, and anybody may have sent them.
    */
   leftover?: Uint8Array;
   /**

@@ -7,7 +7,7 @@ import type { ByteSink } from "../framing/byte_sink.ts";
 import type { Transport } from "../transport/transport.ts";
 import { borrowStaging, returnStaging, STAGING_BYTES } from "./staging.ts";
 
-/** Settles one write: without an error once the kernel has taken its bytes. */
+/** Called when one write is done: without an error once the kernel has taken its bytes. */
 export type WriteCallback = (error?: Error | null) => void;
 
 /** What the queue tells its connection. */

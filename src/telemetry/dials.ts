@@ -7,9 +7,9 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { channel } from "node:diagnostics_channel";
 import { now, wallTime } from "../base/clock.ts";
 
-/** A dial of a client, or its TLS handshake, is over. */
+/** A message on the channel `"verb:tcp:dial"`: the connect of a client, or its TLS handshake, is over. */
 export interface DialEvent {
-  /** Which of them: the connection is made, or secured. */
+  /** Which of the two is over: the connect, or the TLS handshake. */
   readonly type: "dial.end" | "handshake.end";
   /** When it was over, in milliseconds since 1970. */
   readonly at: number;

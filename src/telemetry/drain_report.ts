@@ -1,10 +1,10 @@
 /** How a server's orderly end went. */
 
-/** How the connections of a server ended that were open at `shutdown`. */
+/** How the connections that were open at a `close` ended. */
 export interface DrainReport {
-  /** Those that ended by themselves, whatever their receipts say. */
+  /** Connections that ended before `drainMs` was over, whatever their receipts say. */
   readonly ended: number;
-  /** Those that were destroyed, because `drainMs` was over or by `destroy()`; their receipts say `shutdown`. */
+  /** Connections that were destroyed, because `drainMs` was over or by `destroy()`. Their receipts say `shutdown`. */
   readonly forced: number;
   /** Bytes written to all of them that the kernel did not take any more. */
   readonly unsentBytes: number;

@@ -3,7 +3,7 @@
 /** Every reason there is. */
 export const DROP_REASONS = ["denied", "rate", "address", "full"] as const satisfies readonly DropReason[];
 
-/** Why a server closed a connection as soon as it came; such a one does not count as accepted. */
+/** Why a server closed a connection as soon as it came. Such a connection does not count as accepted. */
 export type DropReason =
   | "denied" // `limits.deny`, or not in `limits.allow`, or no balancer that `proxyProtocol` trusts
   | "rate" // `limits.acceptsPerSecondPerAddress`

@@ -4,7 +4,7 @@ import type { CloseReason, CloseReceipt } from "./close_receipt.ts";
 import type { DrainReport } from "./drain_report.ts";
 import type { DropReason } from "./drop_reason.ts";
 
-/** Whose connection it is. Undefined for peers of a unix socket. */
+/** The peer of a connection. Both are undefined for peers of a unix socket. */
 export interface TelemetryPeer {
   /** The peer's address; where a PROXY header was read, the client's. */
   readonly remoteAddress: string | undefined;
@@ -20,14 +20,14 @@ export type AcceptErrorVerdict =
 
 /** The events by their types, with what belongs to each. Sizes, codes and addresses, never what was sent. */
 export interface TelemetryEvents {
-  /** A connection was accepted and is announced now. It is followed by one `connection.close`. */
+  /** A connection was accepted and reaches `onConnection` now. It is followed by one `connection.close`. */
   "connection.open": TelemetryPeer & {
     /** `socket.id`. */
     readonly id: number;
     /** Whether it speaks TLS. */
     readonly encrypted: boolean;
   };
-  /** A connection that was announced is over: once for each, however it ended. */
+  /** A connection is over: once for each `connection.open`, however it ended. */
   "connection.close": TelemetryPeer & {
     /** `socket.id`. */
     readonly id: number;
@@ -36,7 +36,10 @@ export interface TelemetryEvents {
     /** How long it was open, in milliseconds. */
     readonly openMs: number;
   };
-  /** A connection was accepted and is over before it was announced: no PROXY header, no handshake, or the server was closed. */
+  /**
+   * A connection was accepted and ended before it reached `onConnection`: its PROXY header or handshake failed, or the
+   * server was closed.
+   */
   "connection.fail": TelemetryPeer & {
     /** Why. */
     readonly reason: CloseReason;
@@ -71,7 +74,7 @@ export interface TelemetryEvents {
     /** How much is queued. */
     readonly queuedBytes: number;
   };
-  /** That queue is empty again. Does not come where the connection ends before. */
+  /** That queue is empty again. Not emitted if the connection ends before that. */
   "queue.low": {
     /** `socket.id`. */
     readonly id: number;
@@ -119,5 +122,5 @@ export type TelemetryEvent = {
     & TelemetryEvents[Type];
 }[keyof TelemetryEvents];
 
-/** Who hears of everything; see `app.observe`. */
+/** A function that is called with every event of a server; see `app.observe`. */
 export type Observer = (event: TelemetryEvent) => void;

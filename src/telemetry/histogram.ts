@@ -1,12 +1,15 @@
 /** How times are spread, in buckets that never change. */
 
-/** How many times fell between fixed bounds, all in milliseconds. */
+/** A histogram of times in milliseconds, with fixed bounds. */
 export interface TimeHistogram {
   /** How many times there were. */
   readonly count: number;
   /** Their sum. */
   readonly sumMs: number;
-  /** How many fell into each bucket, by its upper bound, which belongs to it; the last is `Infinity`. Each counts once. */
+  /**
+   * How many times are in each bucket, with its upper bound, which is included; the last bound is `Infinity`. Each time
+   * is in one bucket only.
+   */
   readonly buckets: Readonly<Record<string, number>>;
 }
 

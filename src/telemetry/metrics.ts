@@ -8,15 +8,18 @@ import { CONNECTION_BOUNDS_MS, HANDSHAKE_BOUNDS_MS, Histogram, type TimeHistogra
 export interface ServerMetrics {
   /** Connections open now. */
   readonly open: number;
-  /** Connections that are not announced yet: their PROXY header or TLS handshake is under way. They count among none of the others. */
+  /** Connections whose PROXY header or TLS handshake is under way. They are in none of the other counts. */
   readonly preparing: number;
-  /** Connections accepted so far: those that were announced, and those that failed before. */
+  /** Connections accepted so far: those that reached `onConnection`, and those that failed before it. */
   readonly accepted: number;
-  /** Connections that failed before they were announced: their PROXY header or TLS handshake did, or the server was closed. */
+  /**
+   * Connections that failed before they reached `onConnection`: by their PROXY header or TLS handshake, or because the
+   * server was closed.
+   */
   readonly failed: number;
   /** Connections closed so far, by reason. */
   readonly closed: Readonly<Record<CloseReason, number>>;
-  /** Connections closed as soon as they came, by reason; they count among no others. */
+  /** Connections refused as soon as they came, by reason. They are in none of the other counts. */
   readonly dropped: Readonly<Record<DropReason, number>>;
   /** Bytes read so far, from open connections too. */
   readonly bytesRead: number;
@@ -32,11 +35,11 @@ export interface ServerMetrics {
   /** Open sockets whose write queue has reached its high-water mark and was not empty since. */
   readonly blocked: number;
   /**
-   * Messages that came by `framed` and `MessageProtocol`, requests, answers and heartbeats included; bad ones do not count.
-   * `frames` and streams are not counted, because they do not know whose bytes they have.
+   * Messages that came by `framed` and `MessageProtocol`, requests, answers and heartbeats included; bad ones do not
+   * count. Messages read by `frames` or by streams are not counted, because those do not know the connection.
    */
   readonly messagesReceived: number;
-  /** Messages that were queued by them. What is sent to many counts for each. */
+  /** Messages that `framed` and `MessageProtocol` have queued. A broadcast counts once for each connection. */
   readonly messagesSent: number;
   /** TLS handshakes that were completed, those of `upgradeTls` too. */
   readonly handshakes: number;
@@ -44,7 +47,7 @@ export interface ServerMetrics {
   readonly handshakesFailed: number;
   /** How long the completed handshakes took, from the accept on. */
   readonly handshakeMs: TimeHistogram;
-  /** How long the connections that are closed were open; without those that failed. */
+  /** How long the closed connections were open, without those that failed. */
   readonly openMs: TimeHistogram;
   /** Accepts that failed: a peer was gone before we could take it, or descriptors ran out. */
   readonly acceptErrors: number;
@@ -94,7 +97,7 @@ export class Counters {
 }
 
 /**
- * The sum of two snapshots, for a service of several workers or processes.
+ * Adds two snapshots of metrics, for a service of several workers or processes.
  *
  * @example
  * ```ts

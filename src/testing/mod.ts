@@ -1,6 +1,6 @@
 /**
- * What tests of your own servers, clients and protocols need: a network in memory whose time a test moves, a pair of
- * connected sockets, and the laws of codecs, checked.
+ * For tests of your own servers, clients and protocols: a network in memory whose time a test moves, a pair of connected
+ * sockets, and a check of the laws of codecs.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";

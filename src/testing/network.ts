@@ -22,7 +22,7 @@ import { VirtualClock } from "./virtual_clock.ts";
 /** How a {@link Network} carries bytes. */
 export interface NetworkOptions {
   /**
-   * What decides on chunks and delays: the same seed gives the same ones, in the same order.
+   * The seed of the random chunks and delays: the same seed gives the same ones, in the same order.
    *
    * @default {1}
    */
@@ -64,11 +64,11 @@ let isOneOpen = false;
 
 /**
  * A network in memory, with a clock of its own. Servers and clients of this library run on it unchanged, without a
- * permission. Made by {@link createNetwork}; one at a time, because while it is there all timers of the library are its
- * own. Close it, or say `await using`.
+ * permission. Made by {@link createNetwork}; one at a time, because it controls all timers of the library while it
+ * exists. Close it, or use `await using`.
  *
- * Time runs as it does until the first {@link Network.advance}; from then on it stands still but for that. TLS runs on it
- * too, but the runtime does its part of that in its own time.
+ * Real time runs until the first {@link Network.advance}; from then on only `advance` moves time. TLS works, too, but
+ * the runtime's part of it runs in real time.
  */
 export class Network implements VirtualNetwork, AsyncDisposable {
   /** What carries the bytes. */
@@ -118,7 +118,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
     return this.#clock.timers;
   }
 
-  /** In place of `app.listen`: 0 takes a free port, which `app.address()` tells. Gives the port. */
+  /** Lets a server listen, in place of `app.listen`. Port 0 takes a free port. Returns the port. */
   // deno-lint-ignore no-explicit-any -- whatever the user keeps on its sockets
   listen(app: TcpServer<any>, port = 0): number {
     app.listen({ port, network: this });
@@ -135,7 +135,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
     return await connect<State>({ ...rest, port, host: "127.0.0.1", network });
   }
 
-  /** The handle for the faults of the connection under that socket, be it the client's or the server's end. */
+  /** The faults of the connection under that socket, of the client or of the server. */
   // deno-lint-ignore no-explicit-any -- whatever the user keeps on its sockets
   link(socket: TCPSocket<any>): NetworkLink {
     const transport = socket instanceof TCPSocket ? connectionOf(socket).transport : undefined;
@@ -144,14 +144,14 @@ export class Network implements VirtualNetwork, AsyncDisposable {
     return cable;
   }
 
-  /** From now on connects to that port are refused (`ECONNREFUSED`), whoever listens; `false` ends that. */
+  /** From now on connects to that port are refused (`ECONNREFUSED`), even if a server listens; `false` ends that. */
   refuse(port: number, on = true): void {
     if (on) this.#refused.add(checkPort(port));
     else this.#refused.delete(checkPort(port));
   }
 
   /**
-   * Nothing crosses the network for that many milliseconds: connections stall, and connects wait. What was sent arrives
+   * For that many milliseconds nothing crosses the network: connections stall, and connects wait. What was sent arrives
    * afterwards.
    */
   partition(partitionMs: number): void {
@@ -160,9 +160,9 @@ export class Network implements VirtualNetwork, AsyncDisposable {
   }
 
   /**
-   * Moves time: runs each timer of the library that is due by then at its own time, and lets promises settle in between.
-   * The first call stops real time. A call during another one begins where that one ends. What a timer throws, it
-   * rejects with; time stands at that timer then.
+   * Moves time forward: runs each timer of the library that falls due, at its time, and lets promises settle in
+   * between. The first call stops real time. A call during another one begins where that one ends. If a timer throws,
+   * it rejects with that error, and time stops at that timer.
    */
   advance(advanceMs: number): Promise<void> {
     checkMs("advanceMs", advanceMs, 0);
@@ -179,7 +179,7 @@ export class Network implements VirtualNetwork, AsyncDisposable {
     this.#clock.moveTo(until);
   }
 
-  /** Destroys what is left of servers and connections, and gives the library its clock back. */
+  /** Destroys the servers and connections that are left, and returns the library to real time. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -16,9 +16,9 @@ export interface LinkRules {
 
 /** The faults of one connection; `link(socket)` of a network gives it. */
 export interface NetworkLink {
-  /** The network resets the connection: both ends get `ECONNRESET`. What was under way is lost. */
+  /** The network resets the connection: both ends get `ECONNRESET`. Bytes under way are lost. */
   reset(): void;
-  /** From now on nothing arrives any more, in either direction, and nobody is told: as behind a cable that was cut. */
+  /** From now on nothing arrives, in either direction, and neither end is told, as with a cable that was cut. */
   blackHole(): void;
   /** Nothing arrives for that many milliseconds; then everything does, in its order. */
   stall(stallMs: number): void;

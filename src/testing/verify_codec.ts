@@ -21,18 +21,21 @@ import { checkLimit, checkWork } from "./limit_laws.ts";
 /** What {@link verifyCodec} tries a codec with. */
 export interface VerifyCodecOptions<In, Out = In> {
   /**
-   * Messages to send, at least one. What is received must be equal to them, deeply; errors are if their class, message and
-   * own properties but the stack are.
+   * Messages to send, at least one. What is received must be deeply equal to them. Errors are equal if their class,
+   * message and own properties are, without the stack.
    */
   messages: readonly In[];
-  /** What is received where that is not what was sent: what a schema makes of it, say. */
+  /**
+   * The messages as received, where they differ from those that are sent, for example by a schema. Left out, they are
+   * `messages`.
+   */
   received?: readonly Out[];
   /**
    * The messages as bytes, for a codec that only receives, one whose frames differ from time to time, or to hold it to
    * known bytes: `encode` is not asked then.
    */
   wire?: Uint8Array;
-  /** Whole frames each of which is bad, so that it gives one `MessageError` and no more. */
+  /** Complete frames that are bad: each must give exactly one `MessageError`. Left out, none is tried. */
   invalid?: readonly Uint8Array[];
   /** The codec's limit, and whole frames around it. Without it, limits are not checked. */
   limit?: {
@@ -42,7 +45,7 @@ export interface VerifyCodecOptions<In, Out = In> {
     frame: (bytes: number) => Uint8Array;
   };
   /**
-   * For the random cuts.
+   * The seed of the random cuts.
    *
    * @default {1}
    */
@@ -50,11 +53,11 @@ export interface VerifyCodecOptions<In, Out = In> {
 }
 
 /**
- * A codec breaks a law. The message has the smallest input found, in hex, how it was cut, and where in it `takeRest()` and
- * `end()` were called.
+ * Thrown by {@link verifyCodec}: the codec breaks a law. The message has the smallest input found, in hex, how it was
+ * cut into chunks, and where `takeRest()` and `end()` were called.
  */
 export class CodecLawError extends Error {
-  /** As every error has one. */
+  /** The name of the failure. */
   readonly code = "ERR_CODEC_LAW";
   /** Which law. */
   readonly law: string;

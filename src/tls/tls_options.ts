@@ -7,12 +7,12 @@ import type { PeerCertificate } from "../transport/transport.ts";
 /** PEM text, as a string or as the bytes of a file, or several such pieces. */
 export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
 
-/** A version of TLS; older ones are not spoken by either engine. */
+/** A version of TLS. Neither engine supports older ones. */
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
 /**
- * Who speaks TLS: `"deno"` is the runtime's own (`Deno.listenTls`, `Deno.startTls`), `"node"` the runtime's `node:tls`,
- * `"auto"` the first of the two that can do all that was asked.
+ * Which implementation of TLS is used: `"deno"` is `Deno.listenTls` and `Deno.startTls`, `"node"` is the runtime's
+ * `node:tls`, and `"auto"` is the first of the two that supports all given options.
  */
 export type TlsEngine = "auto" | "deno" | "node";
 
@@ -26,16 +26,16 @@ export interface TlsCertificate {
   passphrase?: string;
 }
 
-/** Finds the certificate for the name that a client asked for; `undefined` is for the server's own one. */
+/** Finds the certificate for the name that a client asked for; `undefined` selects the server's own certificate. */
 export type SelectCertificate = (
   servername: string,
 ) => TlsCertificate | undefined | Promise<TlsCertificate | undefined>;
 
-/** TLS on a server, and for `upgradeTls` on a server's socket. */
+/** TLS options of a server, and of `upgradeTls` on a server's socket. */
 export interface TlsOptions extends TlsCertificate {
   /**
-   * The authorities whose client certificates are accepted. X.509 version 1 and certificates that are not those of an
-   * authority are refused.
+   * The certificates of the authorities (CA) whose client certificates are accepted. Each must be of X.509 version 3
+   * and marked as that of an authority.
    */
   ca?: Pem;
   /**
@@ -45,83 +45,87 @@ export interface TlsOptions extends TlsCertificate {
    */
   requestCert?: boolean;
   /**
-   * Ends clients without an accepted certificate before a byte of theirs reaches the application. With `false` look at
-   * `socket.authorized` yourself.
+   * Disconnects clients without an accepted certificate before any of their bytes reaches the application. With `false`
+   * check `socket.authorized` yourself.
    *
    * @default {true} where `requestCert` is on
    */
   rejectUnauthorized?: boolean;
-  /** The application protocols offered, best first (RFC 7301). A client that offers others only is refused. */
+  /**
+   * The application protocols (ALPN, RFC 7301), best first. A client that offers only other ones is refused. Left out,
+   * none is negotiated.
+   */
   alpnProtocols?: readonly string[];
   /**
    * Certificates by the name that the client asks for (RFC 6066): `{ "a.example": {...}, "*.b.example": {...} }`, or a
-   * function, which may be async. A name that is not found gets the server's own certificate; a function that throws
-   * costs that connection, one that does not answer costs it the handshake's deadline.
+   * function, which may be async. A name that is not found gets the server's own certificate. A function that throws
+   * ends that connection only; one that does not answer ends it at the handshake's deadline.
    */
   sni?: Readonly<Record<string, TlsCertificate>> | SelectCertificate;
   /**
-   * The oldest version spoken.
+   * The oldest version accepted.
    *
    * @default {"TLSv1.2"}
    */
   minVersion?: TlsVersion;
   /**
-   * The newest version spoken.
+   * The newest version accepted.
    *
    * @default {"TLSv1.3"}
    */
   maxVersion?: TlsVersion;
   /**
-   * Who speaks TLS.
+   * Which implementation of TLS is used.
    *
    * @default {"auto"}
    */
   engine?: TlsEngine;
 }
 
-/** TLS on a client, and for `upgradeTls` on a client's socket. */
+/** TLS options of a client, and of `upgradeTls` on a client's socket. */
 export interface ClientTlsOptions {
   /**
-   * The authorities that are trusted, instead of those built in; with the engine `"deno"`, which cannot leave those out,
-   * in addition to them. With the engine `"node"` X.509 version 1 is refused: the engine asks for no proof of such a key.
+   * The certificates of the authorities (CA) that are trusted: with the engine `"node"` instead of the built-in ones,
+   * with `"deno"` in addition to them. With `"node"` a certificate of X.509 version 1 is refused, because the engine
+   * does not verify that its owner has the key.
    */
   ca?: Pem;
   /**
-   * The name that the server's certificate must have, and that the server is asked for.
+   * The name that is sent to the server (SNI), and that its certificate must be for.
    *
    * @default the host that is connected to
    */
   servername?: string;
-  /** Replaces the check of the name: gives an error for a certificate that is not the right one. */
+  /** Replaces the check of the name: returns an error for a certificate that is not the right one. */
   checkServerIdentity?: (servername: string, certificate: PeerCertificate) => Error | undefined;
   /**
-   * Ends the connection if the server's certificate is not accepted. With `false` look at `socket.authorized` yourself.
+   * Ends the connection if the server's certificate is not accepted. With `false` check `socket.authorized` yourself.
    *
    * @default {true}
    */
   rejectUnauthorized?: boolean;
-  /** A certificate of our own, for servers that ask for one. */
+  /** The client's own certificate, for servers that ask for one. */
   cert?: Pem;
   /** Its private key. */
   key?: Pem;
   /** Opens a key that is encrypted. */
   passphrase?: string;
-  /** The application protocols offered, best first (RFC 7301). */
+  /** The application protocols to offer (ALPN, RFC 7301), best first. Left out, none is offered. */
   alpnProtocols?: readonly string[];
   /**
-   * The oldest version spoken.
+   * The oldest version accepted.
    *
    * @default {"TLSv1.2"}
    */
   minVersion?: TlsVersion;
   /**
-   * The newest version spoken.
+   * The newest version accepted.
    *
    * @default {"TLSv1.3"}
    */
   maxVersion?: TlsVersion;
   /**
-   * Who speaks TLS.
+   * Which implementation of TLS is used.
    *
    * @default {"auto"}
    */

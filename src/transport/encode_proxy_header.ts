@@ -8,7 +8,7 @@ import type { ProxyEndpoint } from "./proxy_info.ts";
 import { BINARY_START } from "./proxy_header.ts";
 import { TLV } from "./proxy_tlvs.ts";
 
-/** A fact for a PROXY header of version 2. */
+/** A TLV field (type, length, value) for a PROXY header of version 2. */
 export interface ProxyTlv {
   /** Its number, from 0 to 255. */
   readonly type: number;
@@ -27,11 +27,14 @@ export interface ProxyHeaderOptions {
    * @default {2}
    */
   version?: 1 | 2;
-  /** The client. Without both ends the header says that the connection is our own (`LOCAL`, in version 1 `UNKNOWN`). */
+  /**
+   * The client. With neither `source` nor `destination` the header says that the connection is the proxy's own
+   * (`LOCAL`, in version 1 `UNKNOWN`).
+   */
   source?: ProxyEndpoint;
-  /** Where it has connected to: of the same family as `source`. */
+  /** The address that the client has connected to, of the same family as `source`. */
   destination?: ProxyEndpoint;
-  /** Further facts, in version 2 only. */
+  /** TLV fields, in version 2 only. */
   tlvs?: readonly ProxyTlv[];
 }
 

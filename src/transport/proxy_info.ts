@@ -1,6 +1,6 @@
 /** What the header of a PROXY protocol says, in the words of users. */
 
-/** One end of the connection that a PROXY header tells of: an address and a port, or the path of a unix socket. */
+/** One end of the connection that a PROXY header describes: an address and a port, or the path of a unix socket. */
 export type ProxyEndpoint = {
   /** The IPv4 or IPv6 address. */
   readonly address: string;
@@ -11,7 +11,7 @@ export type ProxyEndpoint = {
   readonly path: string;
 };
 
-/** What the balancer says of TLS between it and the client. */
+/** What the balancer reports about TLS between it and the client. */
 export interface ProxyTls {
   /** The version of TLS, `"TLSv1.3"` for example. */
   readonly version: string | undefined;
@@ -29,7 +29,7 @@ export interface ProxyTls {
   readonly keyAlgorithm: string | undefined;
 }
 
-/** What a PROXY header said of a connection. */
+/** The contents of a PROXY header. */
 export interface ProxyInfo {
   /** The version of the protocol. */
   readonly version: 1 | 2;
@@ -42,10 +42,12 @@ export interface ProxyInfo {
   readonly source: ProxyEndpoint | undefined;
   /** Where the client has connected to. */
   readonly destination: ProxyEndpoint | undefined;
-  /** The further facts of version 2 by their type, those this library has no name for too; of several alike, the first. */
+  /**
+   * The TLV fields of version 2 by their type, unknown types included. Of several fields of one type it has the first.
+   */
   readonly tlvs: ReadonlyMap<number, Uint8Array>;
-  /** The facts of TLS; undefined where the client did not speak it to the balancer, or nothing is said of it. */
+  /** TLS between the client and the balancer; undefined where the client did not use it, or the header does not say. */
   readonly tls: ProxyTls | undefined;
-  /** The balancer's number of this connection, for logs. */
+  /** The balancer's unique id of this connection, for logs. */
   readonly uniqueId: Uint8Array | undefined;
 }

@@ -56,11 +56,11 @@ export interface CertificateName {
 
 /** The peer's certificate, as `node:tls` tells it. */
 export interface PeerCertificate {
-  /** Whom it is for. */
+  /** The name of its owner. */
   readonly subject: CertificateName;
-  /** Who has signed it. */
+  /** The name of the authority that signed it. */
   readonly issuer: CertificateName;
-  /** Names and addresses it is for: `DNS:a.example, IP Address:127.0.0.1`. */
+  /** Host names and addresses that it is for: `DNS:a.example, IP Address:127.0.0.1`. */
   readonly subjectaltname?: string | undefined;
   /** When it begins to be valid. */
   readonly valid_from: string;

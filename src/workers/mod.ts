@@ -1,15 +1,20 @@
 /**
  * Workers: one server on all cores.
  *
- * ```ts ignore
- * // server.ts
+ * The module of the workers, `server.ts`; run by itself it is a server on one core:
+ *
+ * ```ts
  * import { createServer } from "@verb/tcp";
  * import { serveInWorker } from "@verb/tcp/workers";
  *
  * const app = createServer().onConnection((socket) => socket.pipe(socket));
- * serveInWorker(app, { port: 3000 });
+ * serveInWorker(app, { port: 0 }); // all workers share the port that the kernel chooses
+ * await app.close(); // a real server leaves this out
+ * ```
  *
- * // main.ts
+ * The program that runs it on all cores:
+ *
+ * ```ts ignore
  * import { startWorkers } from "@verb/tcp/workers";
  *
  * const workers = startWorkers(new URL("./server.ts", import.meta.url));

@@ -10,9 +10,9 @@ import { sharedNetwork } from "./port_sharing.ts";
 import { parentOf, seatOf } from "./worker_side.ts";
 
 /**
- * Listens with a server: in a worker that `startWorkers` runs on the port that all of them share, and as the main thread
- * says from then on (`close`, `updateLimits`, `reloadTls`, `metrics`); on the main thread just as `app.listen(options)`.
- * Gives the server. Call it once in a module.
+ * Lets a server listen in a worker of `startWorkers`, on the port that all workers share. The main thread controls it
+ * from then on (`close`, `updateLimits`, `reloadTls`, `metrics`). On the main thread it is the same as
+ * `app.listen(options)`. Returns the server. Call it once in a module.
  *
  * @throws {TypeError} For a `path`, which workers cannot share, and when it is called twice in a worker.
  *
@@ -46,7 +46,7 @@ export function serveInWorker<Server extends TcpServer<any>>(app: Server, option
   return app;
 }
 
-/** What `startWorkers` was given as `data`; undefined on the main thread. */
+/** Returns the `data` of `startWorkers`; undefined on the main thread. */
 export function dataOfWorker<Data = unknown>(): Data | undefined {
   return seatOf()?.data as Data | undefined; // it is what the user gave
 }

@@ -17,7 +17,7 @@ import type { SharedBy, ToWorker } from "./messages.ts";
 import { findSharing, freePort } from "./port_sharing.ts";
 import { WorkerThread } from "./worker_thread.ts";
 
-/** How {@link startWorkers} runs a module. */
+/** Options of {@link startWorkers}. */
 export interface StartWorkersOptions {
   /**
    * How many workers.
@@ -25,10 +25,10 @@ export interface StartWorkersOptions {
    * @default {navigator.hardwareConcurrency}
    */
   count?: number;
-  /** What `dataOfWorker()` gives in each of them: anything that can be cloned. */
+  /** What `dataOfWorker()` returns in each worker: anything that can be cloned. */
   data?: unknown;
   /**
-   * The largest heap of each worker, in MiB; one that needs more ends and is replaced.
+   * The largest heap of each worker, in MiB. A worker that needs more ends and is replaced.
    *
    * @default {2_048}
    */
@@ -53,8 +53,8 @@ const ANSWER_MS = 1_000;
 const STABLE_MS = 10_000;
 
 /**
- * Workers that serve one port. Made by {@link startWorkers}. Limits hold for each worker by itself: with four workers
- * `maxConnections: 1_000` lets 4,000 in.
+ * Workers that serve one port. Made by {@link startWorkers}. Limits apply to each worker by itself: four workers with
+ * `maxConnections: 1_000` accept 4,000 connections.
  */
 export class Workers extends EventEmitter<WorkersEvents> {
   readonly #ready: Promise<void>;
@@ -119,14 +119,14 @@ export class Workers extends EventEmitter<WorkersEvents> {
     return this.size > 0 && this.#closing === undefined;
   }
 
-  /** Where they listen, null until the first one does. */
+  /** Where the workers listen; null until the first one does. */
   address(): ServerAddress | null {
     return this.#address ?? null;
   }
 
   /**
-   * The sum of what all workers have counted, those that are gone included; one that failed has taken with it what it had
-   * counted since it was asked last. One that does not answer within a second counts as it did then.
+   * The sum of the metrics of all workers, those that have ended included. What a failed worker had counted since the
+   * last call is lost. A worker that does not answer within a second counts as it did then.
    */
   async metrics(): Promise<ServerMetrics> {
     const asked = [...this.#threads].filter(({ listens }) => listens);
@@ -135,21 +135,25 @@ export class Workers extends EventEmitter<WorkersEvents> {
     return asked.flatMap(({ over, lastMetrics }) => over ? [] : lastMetrics ?? []).reduce(addMetrics, this.#left);
   }
 
-  /** Changes limits in every worker, and in those to come; see `app.updateLimits`. Rejects where one refuses. */
+  /** Changes limits in every worker, later ones included; see `app.updateLimits`. Rejects if one worker refuses. */
   async updateLimits(limits: LimitsUpdate): Promise<void> {
     await this.#changeAll((id) => ({ type: "updateLimits", id, limits }));
     this.#limits = { ...this.#limits, ...limits };
   }
 
-  /** Changes keys and certificates in every worker, and in those to come; see `app.reloadTls`. Rejects where one refuses. */
+  /**
+   * Changes keys and certificates in every worker, later ones included; see `app.reloadTls`. Rejects if one worker
+   * refuses.
+   */
   async reloadTls(tls: Partial<TlsOptions>): Promise<void> {
     await this.#changeAll((id) => ({ type: "reloadTls", id, tls }));
     this.#tls = { ...this.#tls, ...tls };
   }
 
   /**
-   * Replaces every worker, one after the other: a new one listens before its predecessor drains, so no connect is refused
-   * and every request that was accepted is answered within `drainMs`. For a new version of the module's files, too.
+   * Replaces every worker, one after the other: a new one listens before the old one drains, so no connect is refused
+   * and every accepted request is answered within `drainMs`. The new workers run the current version of the module's
+   * files.
    */
   restart(options: CloseOptions = {}): Promise<void> {
     resolveClose(options);
@@ -332,9 +336,9 @@ async function askQuietly(thread: WorkerThread): Promise<void> {
  * Runs a module in several workers that serve one port, one on each core where `count` is left out. In the module call
  * `serveInWorker(app, { port })`; run by itself the same module just listens.
  *
- * Needs `--allow-net`, and `--allow-read` for the module. The port is shared by the runtime where a short test at the start
- * shows that it works; else Deno has to run with `--unstable-net`, and without that `ready` rejects with
- * `ERR_FEATURE_UNAVAILABLE`.
+ * Needs `--allow-net`, and `--allow-read` for the module. A short test at the start shows whether this version of Deno
+ * can share a port by itself. If it cannot, Deno has to run with `--unstable-net`; without that flag `ready` rejects
+ * with `ERR_FEATURE_UNAVAILABLE`.
  *
  * @throws {TypeError | RangeError} For options that make no sense.
  *

@@ -6,18 +6,18 @@ import { parentOf, type ParentPort } from "./worker_side.ts";
 
 /** Carries rooms between the workers of one process; {@link workerBus} makes one. */
 export interface WorkerBus {
-  /** Hands bytes to every worker that is subscribed; gives their number. */
+  /** Sends bytes to every worker that is subscribed; resolves with their number. */
   publish(channel: string, payload: Uint8Array): Promise<number>;
-  /** Calls `receive` for everything that is published there. Gives what ends that. */
+  /** Calls `receive` for everything that is published on the channel. Resolves with a function that ends this. */
   subscribe(channel: string, receive: (payload: Uint8Array) => void): Promise<() => Promise<void>>;
-  /** Ends what it has begun. */
+  /** Ends all subscriptions. */
   close(): Promise<void>;
 }
 
 /**
- * Carries rooms between the workers that `startWorkers` runs: give it to `new Rooms({ bus: workerBus(), wire })`. It goes
- * through ports of messages and loses nothing, however busy a worker is. On the main thread, where the module of a worker may
- * run alone, it is a bus with nobody else.
+ * Carries rooms between the workers that `startWorkers` runs: give it to `new Rooms({ bus: workerBus(), wire })`. It
+ * uses message ports and loses nothing, however busy a worker is. On the main thread, where the module of a worker may
+ * run by itself, it is a bus without other subscribers.
  *
  * @example
  * ```ts
