@@ -101,8 +101,9 @@ export class Workers extends EventEmitter<WorkersEvents> {
   }
 
   /**
-   * Resolves when all of them listen; rejects with what kept the first one from it, and then nothing runs any more. If nobody
-   * asks for this, calls `closeOnSignals` or listens for `workerFailed`, what kept it is uncaught.
+   * Resolves when all workers listen. Rejects with the error of the first one that could not; all are ended then. The
+   * error is uncaught if the program neither reads this property, nor calls `closeOnSignals`, nor listens for
+   * `workerFailed`.
    */
   get ready(): Promise<void> {
     this.#awaited = true;
