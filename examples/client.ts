@@ -8,7 +8,7 @@
  * @module
  */
 
-import { TCPSocket } from "@verb/tcp/tcp";
+import { TCPSocket } from "@verb/tcp";
 import { parseArgs } from "@std/cli";
 import process from "node:process";
 

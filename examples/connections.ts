@@ -11,7 +11,7 @@
  * @module
  */
 
-import { createServer, ServerProtocol, type TCPSocket } from "@verb/tcp";
+import { createServer, type TCPSocket } from "@verb/tcp";
 import { parseArgs } from "@std/cli";
 
 const HELP = `Usage: deno run --allow-net examples/connections.ts [flags]
@@ -65,7 +65,7 @@ interface Client {
  * `closeIdle` looks at both directions. For silence of the client alone there is the option `deadlines.idleReadMs`.
  */
 const clients = new Map<string, Client>();
-const app = createServer(ServerProtocol.TCP);
+const app = createServer();
 
 app.onConnection((socket) => {
   const clientId = `${socket.remoteAddress}:${socket.remotePort}`;

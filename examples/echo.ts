@@ -8,7 +8,7 @@
  * @module
  */
 
-import { createServer, ServerProtocol } from "@verb/tcp";
+import { createServer } from "@verb/tcp";
 import { parseArgs } from "@std/cli";
 
 const HELP = `Usage: deno run --allow-net examples/echo.ts [flags]
@@ -31,7 +31,7 @@ if (flags.help) {
   Deno.exit();
 }
 
-const app = createServer(ServerProtocol.TCP);
+const app = createServer();
 
 app.onConnection((socket) => {
   const peer = `${socket.remoteAddress}:${socket.remotePort}`;

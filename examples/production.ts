@@ -13,7 +13,7 @@
  * @module
  */
 
-import { createServer, framed, hardened, ServerProtocol, TcpError } from "@verb/tcp";
+import { createServer, framed, hardened, TcpError } from "@verb/tcp";
 import { lines } from "@verb/tcp/framing";
 import { logTo, metricsHandler } from "@verb/tcp/observe";
 import { parseArgs } from "@std/cli";
@@ -54,7 +54,7 @@ async function readTls(): Promise<{ cert: string; key: string }> {
   return { cert: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) };
 }
 
-const app = createServer(ServerProtocol.TCP, hardened).withOptions({ tls: await readTls() });
+const app = createServer("tcp", hardened).withOptions({ tls: await readTls() });
 
 app.onConnection((socket) => {
   const peer = framed(socket, lines({ maxFrameBytes: 4_096 }));

@@ -8,7 +8,8 @@
  * @module
  */
 
-import { type Codec, json, lengthPrefixed, MessageError, MessageProtocol, type TCPSocket } from "@verb/tcp";
+import { MessageProtocol, type TCPSocket } from "@verb/tcp";
+import { type Codec, json, lengthPrefixed, MessageError } from "@verb/tcp/framing";
 import { type RoomBus, type RoomMember, type RoomPresence, Rooms } from "@verb/tcp/rooms";
 import { type Answer, ChatError, MAX_REQUEST_BYTES, parseRequest, type Request, requestType } from "./messages.ts";
 import { AskedNicknames, type Nicknames } from "./nicknames.ts";

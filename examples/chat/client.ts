@@ -7,7 +7,8 @@
  * @module
  */
 
-import { connect, type ConnectOptions, FrameDecoderStream, json, MessageProtocol, type TCPSocket } from "@verb/tcp";
+import { connect, type ConnectOptions, MessageProtocol, type TCPSocket } from "@verb/tcp";
+import { FrameDecoderStream, json } from "@verb/tcp/framing";
 import type { Answer, Request } from "./messages.ts";
 
 /** One connection to a chat server. */

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { createServer, type ServerLimits, ServerProtocol, TcpError, type TcpServer } from "@verb/tcp";
+import { createServer, type ServerLimits, TcpError, type TcpServer } from "@verb/tcp";
 import { parseArgs } from "@std/cli";
 import { startWorkers } from "@verb/tcp/workers";
 import { Chat, type SharedChat } from "./chat.ts";
@@ -59,7 +59,7 @@ export interface ChatServer {
 export function createChatServer(options: ChatServerOptions = {}): ChatServer {
   const { idleMs = 300_000, maxRoomMembers = 1_000, heartbeatMs = 30_000, limits, shared } = options;
   const chat = new Chat({ idleMs, maxRoomMembers, heartbeatMs }, shared);
-  const app = createServer(ServerProtocol.TCP, {
+  const app = createServer("tcp", {
     limits: { maxWriteQueueBytes: 1_048_576, ...limits },
     tcp: { allowHalfOpen: true }, // a client that has ended gets the answers to what it asked
   });

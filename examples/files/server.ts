@@ -12,14 +12,14 @@
  * @module
  */
 
-import { createServer, type ServerOptions, ServerProtocol, TcpError, type TcpServer } from "@verb/tcp";
+import { createServer, type ServerOptions, TcpError, type TcpServer } from "@verb/tcp";
 import { parseArgs } from "@std/cli";
 import { Link, LINK_OPTIONS } from "./link.ts";
 import { Store } from "./store.ts";
 
 /** Makes a file server that does not listen yet. */
 export function createFileServer(store: Store, options: ServerOptions = {}): TcpServer {
-  const app = createServer(ServerProtocol.TCP, { ...LINK_OPTIONS, ...options });
+  const app = createServer("tcp", { ...LINK_OPTIONS, ...options });
   app.onConnection((socket) => {
     const link = new Link(socket, (request, channel) => store.serve(request, channel));
     socket.on("shutdown", () => link.close()); // what is under way has the time of the drain to end

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { connect } from "@verb/tcp/tcp";
+import { connect } from "@verb/tcp";
 import { frames } from "@verb/tcp/framing";
 import { parseArgs } from "@std/cli";
 import { CHUNK_MS, CHUNK_SAMPLES, SAMPLE_RATE } from "./tone.ts";

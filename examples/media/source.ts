@@ -10,7 +10,7 @@
  * @module
  */
 
-import { createServer, ServerProtocol, TcpError } from "@verb/tcp";
+import { createServer, TcpError } from "@verb/tcp";
 import { parseArgs } from "@std/cli";
 import { type EncodedChunk, Feed } from "./feed.ts";
 import { CHUNK_MS, tone } from "./tone.ts";
@@ -37,7 +37,7 @@ if (flags.help) {
 }
 
 const feeds = new Set<Feed>();
-const app = createServer(ServerProtocol.TCP, {
+const app = createServer("tcp", {
   deadlines: { idleReadMs: 10_000 }, // who has played nothing for so long is gone
 });
 

@@ -8,7 +8,8 @@
  * @module
  */
 
-import { type Reconnect, reconnect, type ReconnectOptions, RequestError, type TCPSocket } from "@verb/tcp/tcp";
+import { RequestError, type TCPSocket } from "@verb/tcp";
+import { type Reconnect, reconnect, type ReconnectOptions } from "@verb/tcp/tcp";
 import { Commands, isRepeatable } from "./commands.ts";
 import { type Login, login, type RedisConnection } from "./connection.ts";
 import type { Command, Reply } from "./resp.ts";

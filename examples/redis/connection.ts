@@ -1,14 +1,7 @@
 /** One connection to a Redis server: logs in, asks, and is asked nothing. For transactions and what blocks, and in pools. */
 
-import {
-  createPool,
-  createRequester,
-  framed,
-  type Pool,
-  type PoolOptions,
-  type Requester,
-  type TCPSocket,
-} from "@verb/tcp/tcp";
+import { createRequester, framed, type Requester, type TCPSocket } from "@verb/tcp";
+import { createPool, type Pool, type PoolOptions } from "@verb/tcp/tcp";
 import { Commands } from "./commands.ts";
 import { type Command, type Reply, resp, RespError } from "./resp.ts";
 

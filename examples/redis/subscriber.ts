@@ -1,13 +1,7 @@
 /** Subscriptions: a connection of their own, found again when it is lost, with all channels subscribed anew. */
 
-import {
-  framed,
-  type FramedSocket,
-  type Reconnect,
-  reconnect,
-  type ReconnectOptions,
-  type TCPSocket,
-} from "@verb/tcp/tcp";
+import { framed, type FramedSocket, type TCPSocket } from "@verb/tcp";
+import { type Reconnect, reconnect, type ReconnectOptions } from "@verb/tcp/tcp";
 import { type Command, type Reply, resp, RespError } from "./resp.ts";
 
 /** What listeners are called with. */

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { createServer, hardened, ServerProtocol, TcpError } from "@verb/tcp";
+import { createServer, hardened, TcpError } from "@verb/tcp";
 import { parseArgs } from "@std/cli";
 import { AuditLog } from "./audit_log.ts";
 import { readKeys } from "./keys.ts";
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
   using audit = new AuditLog(flags.audit);
   const relay = new Relay(policy, audit, Number(flags["heartbeat-ms"]));
 
-  const app = createServer(ServerProtocol.TCP, { tls: { ...keys, requestCert: true, minVersion: "TLSv1.3" } });
+  const app = createServer("tcp", { tls: { ...keys, requestCert: true, minVersion: "TLSv1.3" } });
   app.withOptions(hardened); // anybody can knock
   app.onConnection((socket) => {
     const name = nameOf(socket);

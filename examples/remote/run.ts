@@ -7,8 +7,7 @@
  * @module
  */
 
-import { framed } from "@verb/tcp";
-import { connect } from "@verb/tcp/tcp";
+import { connect, framed } from "@verb/tcp";
 import { parseArgs } from "@std/cli";
 import { readKeys } from "./keys.ts";
 import { codec, keepAlive, type Message, type Peer } from "./messages.ts";

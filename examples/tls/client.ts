@@ -1,6 +1,6 @@
 /** A client that shows its certificate, and makes sure that the server is the right one. */
 
-import { connect, type TCPSocket } from "@verb/tcp/tcp";
+import { connect, type TCPSocket } from "@verb/tcp";
 import { once } from "node:events";
 import type { Certificate } from "./certificates.ts";
 

@@ -1,4 +1,4 @@
-/** The links between the documents: each leads to a file, and to a heading of it, that there is. */
+/** What all documents have in common: links lead somewhere, and every block of code runs in some test. */
 
 import { assertEquals } from "@std/assert";
 
@@ -45,8 +45,30 @@ async function broken(document: URL): Promise<string[]> {
   return findings;
 }
 
-Deno.test("every link of README, CHANGELOG and the guides leads to a file and a heading that there are", async () => {
+/** The documents that users read. */
+async function allDocuments(): Promise<URL[]> {
   const all = ["README.md", "CHANGELOG.md"].map((name) => new URL(name, ROOT));
-  all.push(...await documents(new URL("examples/", ROOT)));
-  assertEquals((await Promise.all(all.map(broken))).flat(), []);
+  return [...all, ...await documents(new URL("examples/", ROOT))];
+}
+
+Deno.test("every link of README, CHANGELOG and the guides leads to a file and a heading that there are", async () => {
+  assertEquals((await Promise.all((await allDocuments()).map(broken))).flat(), []);
+});
+
+// What tests of their own run: programs by the name of their file, and examples that read certificates.
+const RUN_AS_PROGRAMS = ["README.md", "examples/guides/scaling.md"];
+const RUN_WITH_CERTIFICATES = ["examples/guides/tls.md"];
+
+Deno.test("every block of TypeScript runs: `deno test --doc` leaves out those that a test of their own runs", async () => {
+  const findings: string[] = [];
+  for (const document of await allDocuments()) {
+    const path = document.href.slice(ROOT.href.length);
+    for (const [, language = "", code = ""] of (await Deno.readTextFile(document)).matchAll(/^```(.*)\n([^]*?)^```$/gm)) {
+      if (["ts", "sh", "json", "text"].includes(language)) continue;
+      const run = language === "ts ignore" && (RUN_AS_PROGRAMS.includes(path) && /^\/\/ \w+\.ts\n/.test(code) ||
+        RUN_WITH_CERTIFICATES.includes(path) && code.includes('.pem"'));
+      if (!run) findings.push(`${path}: nothing runs this ${language} block: ${code.slice(0, 80)}`);
+    }
+  }
+  assertEquals(findings, []);
 });

@@ -2,11 +2,11 @@
 
 import { assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import { makeSelfSigned } from "../support/certificates.ts";
-import { ReadmePrograms } from "../support/readme_programs.ts";
+import { DocumentPrograms } from "../support/document_programs.ts";
 import { Peer } from "./peer.ts";
 
 Deno.test("README's server echoes to its two clients, and ends on Ctrl-C with 0", async () => {
-  await using programs = await ReadmePrograms.unpack();
+  await using programs = await DocumentPrograms.unpack("README.md");
   const { server, port } = await programs.serve("server.ts");
   await using _ = server;
   using peer = await Peer.connect(port);
@@ -21,7 +21,7 @@ Deno.test("README's server echoes to its two clients, and ends on Ctrl-C with 0"
 });
 
 Deno.test("README's client with events prints the code where no server listens", async () => {
-  await using programs = await ReadmePrograms.unpack();
+  await using programs = await DocumentPrograms.unpack("README.md");
   const { server, port } = await programs.serve("server.ts");
   server.interrupt();
   await server.end();
@@ -29,7 +29,7 @@ Deno.test("README's client with events prints the code where no server listens",
 });
 
 Deno.test("README's server of lines warns of a line that is too long, and reads the next one", async () => {
-  await using programs = await ReadmePrograms.unpack();
+  await using programs = await DocumentPrograms.unpack("README.md");
   const { server, port } = await programs.serve("lines.ts");
   await using _ = server;
   using peer = await Peer.connect(port);
@@ -43,7 +43,7 @@ Deno.test("README's server of lines warns of a line that is too long, and reads 
 });
 
 Deno.test("README's TLS server is trusted by its client with the certificate beside it", async () => {
-  await using programs = await ReadmePrograms.unpack();
+  await using programs = await DocumentPrograms.unpack("README.md");
   const { cert, key } = await makeSelfSigned("localhost", { use: "server" });
   await programs.write("cert.pem", cert);
   await programs.write("key.pem", key);

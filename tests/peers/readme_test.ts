@@ -1,10 +1,10 @@
 /** The lines of README that other programs run: `nc` and `openssl` talk to its servers. */
 
 import { assertEquals } from "@std/assert";
-import { ReadmePrograms } from "../support/readme_programs.ts";
+import { DocumentPrograms } from "../support/document_programs.ts";
 
 /** Runs a line of README, with another port, and gives what it prints. */
-async function run(programs: ReadmePrograms, line: RegExp, port: number, input: string): Promise<string> {
+async function run(programs: DocumentPrograms, line: RegExp, port: number, input: string): Promise<string> {
   const command = programs.commands.find((text) => line.test(text))?.replace(/\b3\d{3}\b/, String(port));
   if (command === undefined) throw new Error(`README shows no line like ${line}`);
   const child = new Deno.Command("sh", {
@@ -35,7 +35,7 @@ async function run(programs: ReadmePrograms, line: RegExp, port: number, input: 
 }
 
 Deno.test("README's line of nc talks to its servers", async () => {
-  await using programs = await ReadmePrograms.unpack();
+  await using programs = await DocumentPrograms.unpack("README.md");
   for (const [name, answer] of [["server.ts", "Echo: hello\n"], ["lines.ts", "HELLO\n"]] as const) {
     const { server, port } = await programs.serve(name);
     await using _ = server;
@@ -44,7 +44,7 @@ Deno.test("README's line of nc talks to its servers", async () => {
 });
 
 Deno.test("README's lines of openssl make a certificate, and trust the server that has it", async () => {
-  await using programs = await ReadmePrograms.unpack();
+  await using programs = await DocumentPrograms.unpack("README.md");
   const request = programs.commands.find((line) => line.startsWith("openssl req"));
   const { code } = await new Deno.Command("sh", {
     args: ["-ec", request ?? ""],
@@ -59,13 +59,9 @@ Deno.test("README's lines of openssl make a certificate, and trust the server th
   assertEquals(await programs.ask("tls_client.ts", port), ["Hello over TLSv1.3", ""]);
 });
 
-// It takes seconds, so it is not among the tests that need Deno alone.
-Deno.test("README's programs pass the type checker", async () => {
-  await using programs = await ReadmePrograms.unpack();
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["check", "--quiet", ...programs.names],
-    cwd: programs.directory,
-    stdin: "null",
-  }).output();
-  assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+Deno.test("the programs of README and of the guide to scaling pass the type checker", async () => {
+  for (const path of ["README.md", "examples/guides/scaling.md"]) {
+    await using programs = await DocumentPrograms.unpack(path);
+    assertEquals(await programs.typeErrors(), "");
+  }
 });
