@@ -63,7 +63,8 @@ Deno.test("every block of TypeScript runs: `deno test --doc` leaves out those th
   const findings: string[] = [];
   for (const document of await allDocuments()) {
     const path = document.href.slice(ROOT.href.length);
-    for (const [, language = "", code = ""] of (await Deno.readTextFile(document)).matchAll(/^```(.*)\n([^]*?)^```$/gm)) {
+    const text = await Deno.readTextFile(document);
+    for (const [, language = "", code = ""] of text.matchAll(/^```(.*)\n([^]*?)^```$/gm)) {
       if (["ts", "sh", "json", "text"].includes(language)) continue;
       const run = language === "ts ignore" && (RUN_AS_PROGRAMS.includes(path) && /^\/\/ \w+\.ts\n/.test(code) ||
         RUN_WITH_CERTIFICATES.includes(path) && code.includes('.pem"'));

@@ -9,12 +9,16 @@ const GUIDE = "examples/guides/scaling.md";
 Deno.test("the guide's workers carry what one connection says to another, and end on Ctrl-C with 0", async () => {
   await using programs = await DocumentPrograms.unpack(GUIDE);
   await programs.change("server.ts", "port: 3000", "port: 0");
-  await programs.change("main.ts", /await (workers\.closeOnSignals\(.*\));/, [
-    "const closed = $1;",
-    "await workers.ready;",
-    'console.log("port", workers.address()?.port);',
-    "await closed;",
-  ].join("\n"));
+  await programs.change(
+    "main.ts",
+    /await (workers\.closeOnSignals\(.*\));/,
+    [
+      "const closed = $1;",
+      "await workers.ready;",
+      'console.log("port", workers.address()?.port);',
+      "await closed;",
+    ].join("\n"),
+  );
   await using service = programs.run("main.ts");
   const port = Number((await service.line(/^port (\d+)$/))[1]);
   using speaker = await Peer.connect(port);
@@ -23,7 +27,10 @@ Deno.test("the guide's workers carry what one connection says to another, and en
   const heard = listener.readMessage();
   for (let over = false; !over;) {
     await speaker.writeMessage({ text: "hello" });
-    over = await Promise.race([heard.then(() => true), new Promise<false>((resolve) => setTimeout(resolve, 20, false))]);
+    over = await Promise.race([
+      heard.then(() => true),
+      new Promise<false>((resolve) => setTimeout(resolve, 20, false)),
+    ]);
   }
   assertEquals(await heard, { text: "hello" });
   speaker.close();
