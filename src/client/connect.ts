@@ -10,8 +10,7 @@ import { type ClientOptions, connector } from "./connector.ts";
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { createServer } from "@verb/tcp";
- * import { connect } from "@verb/tcp/tcp";
+ * import { connect, createServer } from "@verb/tcp";
  *
  * await using app = createServer();
  * app.onConnection((socket) => socket.end("hello"));

@@ -49,9 +49,9 @@ export interface PoolEvents {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { createServer, framed } from "@verb/tcp";
+ * import { createRequester, createServer, framed } from "@verb/tcp";
  * import { lines } from "@verb/tcp/framing";
- * import { createPool, createRequester } from "@verb/tcp/tcp";
+ * import { createPool } from "@verb/tcp/tcp";
  *
  * await using app = createServer();
  * app.onConnection((socket) => {

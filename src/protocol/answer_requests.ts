@@ -40,9 +40,8 @@ export type RequestHandler<In, Out> = (message: Out) => In | undefined | void | 
  *
  * @example
  * ```ts
- * import { answerRequests, createServer, framed } from "@verb/tcp";
+ * import { answerRequests, connect, createServer, framed } from "@verb/tcp";
  * import { lines } from "@verb/tcp/framing";
- * import { connect } from "@verb/tcp/tcp";
  *
  * await using app = createServer();
  * app.onConnection((socket) => {

@@ -47,9 +47,8 @@ export interface FramedOptions extends MessageRate {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { createServer, framed } from "@verb/tcp";
+ * import { connect, createServer, framed } from "@verb/tcp";
  * import { lines } from "@verb/tcp/framing";
- * import { connect } from "@verb/tcp/tcp";
  *
  * await using app = createServer();
  * app.onConnection((socket) => {

@@ -56,8 +56,7 @@ export let exchangeOfProtocol: <In, Out>(peer: MessageProtocol<In, Out>) => Fram
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { createServer, MessageProtocol } from "@verb/tcp";
- * import { connect } from "@verb/tcp/tcp";
+ * import { connect, createServer, MessageProtocol } from "@verb/tcp";
  *
  * await using app = createServer();
  * app.onConnection((socket) => {

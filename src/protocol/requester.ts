@@ -42,8 +42,7 @@ const MOST_ABANDONED = 65_536;
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { answerRequests, createServer, MessageProtocol } from "@verb/tcp";
- * import { connect, createRequester } from "@verb/tcp/tcp";
+ * import { answerRequests, connect, createRequester, createServer, MessageProtocol } from "@verb/tcp";
  *
  * type Question = { id: number; numbers: number[] };
  * type Answer = { id: number; sum: number };

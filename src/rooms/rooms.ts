@@ -97,10 +97,9 @@ const POLICIES: readonly unknown[] = ["queue", "skip", "disconnect"];
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { createServer, framed } from "@verb/tcp";
+ * import { connect, createServer, framed } from "@verb/tcp";
  * import { lines } from "@verb/tcp/framing";
  * import { Rooms } from "@verb/tcp/rooms";
- * import { connect } from "@verb/tcp/tcp";
  *
  * const codec = lines();
  * const rooms = new Rooms({ codec });

@@ -46,8 +46,7 @@ export let witnessOf: (server: TcpServer) => Witness;
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { createServer } from "@verb/tcp";
- * import { connect } from "@verb/tcp/tcp";
+ * import { connect, createServer } from "@verb/tcp";
  *
  * await using app = createServer().listen(0, "127.0.0.1");
  * app.observe((event) => console.log(event.type)); // connection.open, connection.close, ...
