@@ -1,7 +1,7 @@
 /** Servers and dials in OpenTelemetry. */
 
 import { checkKeys, invalid } from "../base/check.ts";
-import { type TcpServer, witnessOf } from "../server/server.ts";
+import { TcpServer, witnessOf } from "../server/server.ts";
 import { tellUnsupported } from "../telemetry/telemetry.ts";
 import { defaultProviders } from "./default_providers.ts";
 import type { OtelMeterProvider, OtelTracerProvider } from "./otel_types.ts";
@@ -55,6 +55,7 @@ export function instrument(
   app: TcpServer<any> | undefined,
   options: InstrumentOptions = {},
 ): () => void {
+  if (app !== undefined && !(app instanceof TcpServer)) throw invalid("app", "a server or undefined", app);
   checkKeys("options", options, ["meterProvider", "tracerProvider"]);
   const {
     meterProvider = defaultProviders().meterProvider,

@@ -49,6 +49,7 @@ export interface LogOptions {
  * ```
  */
 export function logTo(app: ObservedServer, options: LogOptions = {}): () => void {
+  if (typeof app?.observe !== "function") throw invalid("app", "a server such as createServer() gives", app);
   checkKeys("options", options, ["write", "level"]);
   // deno-lint-ignore no-console -- it is asked for
   const { write = console.log, level = "info" } = options;

@@ -1,5 +1,6 @@
 /** Metrics in the words of Prometheus. */
 
+import { invalid } from "../base/check.ts";
 import type { TimeHistogram } from "../telemetry/histogram.ts";
 import type { ServerMetrics } from "../telemetry/metrics.ts";
 
@@ -101,7 +102,13 @@ const HISTOGRAMS: readonly HistogramFamily[] = [
  * ```
  */
 export function prometheusText(servers: Readonly<Record<string, ServerMetrics>>): string {
+  if (typeof servers !== "object" || servers === null) {
+    throw invalid("servers", "metrics by the names of servers", servers);
+  }
   const named = Object.entries(servers);
+  for (const [name, metrics] of named) {
+    if (typeof metrics?.open !== "number") throw invalid(name, "what metrics() of a server gives", metrics);
+  }
   const lines: string[] = [];
   for (const { name, type, help, samples } of FAMILIES) {
     head(lines, name, type, help);

@@ -78,7 +78,7 @@ export interface RedisBusOptions {
  */
 export function redisBus(options: RedisBusOptions): RoomBus {
   checkKeys("options", options, ["publisher", "subscriber", "prefix"]);
-  const { publisher, subscriber } = options;
+  const { publisher, subscriber, prefix }: Partial<RedisBusOptions> = options ?? {};
   checkClient("publisher", publisher);
   checkClient("subscriber", subscriber);
   if (publisher === subscriber) {
@@ -88,7 +88,7 @@ export function redisBus(options: RedisBusOptions): RoomBus {
       subscriber,
     );
   }
-  return new RedisBus(publisher, subscriber, checkString("prefix", options.prefix) ?? "verb:rooms:");
+  return new RedisBus(publisher, subscriber, checkString("prefix", prefix) ?? "verb:rooms:");
 }
 
 /** Whether commands of that client go through now. */
@@ -97,7 +97,7 @@ export function isReady(client: RedisClient): boolean {
 }
 
 /** Refuses what is no client of either package. */
-export function checkClient(name: string, client: unknown): void {
+export function checkClient(name: string, client: unknown): asserts client is RedisClient {
   const shape = client as Partial<IoRedisClient & NodeRedisClient> | null | undefined;
   if (typeof shape?.status === "string" || typeof shape?.isReady === "boolean") return;
   throw invalid(name, "a client of ioredis or node-redis", client);

@@ -39,7 +39,7 @@ function lateError(name: string): TcpError {
 }
 
 /** Refuses what is no client of either package. */
-export function checkCommands(name: string, client: unknown): void {
+export function checkCommands(name: string, client: unknown): asserts client is RedisCommands {
   const shape = client as Partial<IoRedisCommands & NodeRedisCommands> | null | undefined;
   if (typeof shape?.call === "function" || typeof shape?.sendCommand === "function") return;
   throw invalid(name, "a client of ioredis or node-redis", client);

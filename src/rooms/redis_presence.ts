@@ -45,10 +45,11 @@ export interface RedisPresenceOptions {
  */
 export function redisPresence(options: RedisPresenceOptions): RoomPresence {
   checkKeys("options", options, ["client", "prefix", "ttlMs"]);
-  checkCommands("client", options.client);
-  const ttlMs = checkMs("ttlMs", options.ttlMs, 15_000);
+  const { client, prefix, ttlMs: given }: Partial<RedisPresenceOptions> = options ?? {};
+  checkCommands("client", client);
+  const ttlMs = checkMs("ttlMs", given, 15_000);
   if (ttlMs < LEAST_TTL_MS) throw invalidValue("ttlMs", `${LEAST_TTL_MS} milliseconds or more`, ttlMs);
-  return new RedisPresence(options.client, checkString("prefix", options.prefix) ?? "verb:rooms:", Math.floor(ttlMs));
+  return new RedisPresence(client, checkString("prefix", prefix) ?? "verb:rooms:", Math.floor(ttlMs));
 }
 
 const LEAST_TTL_MS = 1_000;

@@ -2,9 +2,10 @@
 
 import { getHeapStatistics } from "node:v8";
 import { typeError } from "../base/argument_errors.ts";
+import { invalid } from "../base/check.ts";
 import { startTimer } from "../base/clock.ts";
 import type { ListenOptions } from "../server/listen_arguments.ts";
-import type { TcpServer } from "../server/server.ts";
+import { TcpServer } from "../server/server.ts";
 import { tellError, type ToMain, type ToWorker } from "./messages.ts";
 import { sharedNetwork } from "./port_sharing.ts";
 import { parentOf, seatOf } from "./worker_side.ts";
@@ -28,6 +29,7 @@ import { parentOf, seatOf } from "./worker_side.ts";
  */
 // deno-lint-ignore no-explicit-any -- whatever the user keeps on its sockets
 export function serveInWorker<Server extends TcpServer<any>>(app: Server, options: ListenOptions = {}): Server {
+  if (!(app instanceof TcpServer)) throw invalid("app", "a server such as createServer() gives", app);
   const parent = parentOf();
   if (parent === undefined) return app.listen(options) as Server;
   if (serving) {

@@ -1,7 +1,8 @@
 /** Several workers that serve one port, kept alive by the main thread. */
 
 import { EventEmitter } from "node:events";
-import { checkInteger, checkKeys, invalid } from "../base/check.ts";
+import { typeError } from "../base/argument_errors.ts";
+import { checkInteger, checkKeys, invalid, show } from "../base/check.ts";
 import { asError, TcpError } from "../base/errors.ts";
 import { now, startTimer, stopTimer, type Timer } from "../base/clock.ts";
 import { createServer } from "../server/create_server.ts";
@@ -91,7 +92,7 @@ export class Workers extends EventEmitter<WorkersEvents> {
     super();
     checkKeys("options", options, ["count", "data", "maxHeapMiB"]);
     if (typeof url !== "string" && !(url instanceof URL)) throw invalid("url", "the URL of a module", url);
-    this.#url = new URL(url);
+    this.#url = moduleAt(url);
     this.#options = options;
     this.#count = checkInteger("count", options.count, navigator.hardwareConcurrency, 1, 1_024);
     this.#maxHeapMiB = checkInteger("maxHeapMiB", options.maxHeapMiB, 2_048, 8, 1_048_576);
@@ -313,6 +314,13 @@ export class Workers extends EventEmitter<WorkersEvents> {
     this.#signals?.stop(sum);
     return sum;
   }
+}
+
+function moduleAt(url: string | URL): URL {
+  const whole = URL.parse(url);
+  if (whole !== null) return whole;
+  const example = 'new URL("./server.ts", import.meta.url)';
+  throw typeError("ERR_INVALID_URL", `Option "url" must be a whole URL, such as ${example}; it is ${show(url)}`);
 }
 
 /** For whoever waits for a worker that is not to come. */

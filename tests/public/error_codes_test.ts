@@ -26,9 +26,11 @@ import {
   netstrings,
   struct,
 } from "@verb/tcp/framing";
-import { Rooms } from "@verb/tcp/rooms";
+import { inspectHandler, instrument, logTo, metricsHandler, prometheusText } from "@verb/tcp/observe";
+import { natsBus, redisBus, redisPresence, Rooms } from "@verb/tcp/rooms";
 import { createPool, reconnect } from "@verb/tcp/tcp";
 import { CodecLawError, createNetwork, verifyCodec } from "@verb/tcp/testing";
+import { serveInWorker, startWorkers } from "@verb/tcp/workers";
 import { PROJECT } from "../tools/project.ts";
 
 /** What a caller without a type checker can pass anywhere. */
@@ -458,6 +460,24 @@ const CALLS: [what: string, run: (value: Wrong) => unknown][] = [
   ["createNetwork", async (value) => await createNetwork(value).close()],
   ["new Rooms", (value) => new Rooms(value)],
   ["the codec of Rooms", (value) => new Rooms({ codec: value })],
+  ["the name of a broadcast", (value) => new Rooms().broadcast(value, "x")],
+  ["whom a broadcast leaves out", (value) => new Rooms().broadcast("a", "x", { except: value })],
+  ["redisBus", (value) => redisBus(value)],
+  ["the publisher of redisBus", (value) => redisBus({ publisher: value, subscriber: value })],
+  ["natsBus", (value) => natsBus(value)],
+  ["redisPresence", (value) => redisPresence(value)],
+  ["the client of redisPresence", (value) => redisPresence({ client: value })],
+  ["startWorkers", (value) => startWorkers(value).close()],
+  ["serveInWorker", (value) => serveInWorker(value)],
+  ["logTo", (value) => logTo(value)],
+  ["the options of logTo", (value) => logTo(app(), value)],
+  ["instrument", (value) => instrument(value)()],
+  ["the options of instrument", (value) => instrument(app(), value)()],
+  ["prometheusText", (value) => prometheusText(value)],
+  ["the metrics of prometheusText", (value) => prometheusText({ app: value })],
+  ["metricsHandler", (value) => metricsHandler(value)],
+  ["inspectHandler", (value) => inspectHandler(value)],
+  ["the options of inspectHandler", (value) => inspectHandler(app(), value)],
   ["lengthPrefixed", lengthPrefixed],
   ["lines", lines],
   ["ndjson", ndjson],
