@@ -1,6 +1,6 @@
 // Workers that cannot start, are ended at once, or do not answer: somebody is told, and nothing is left running.
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { connect, TcpError } from "../../mod.ts";
 import { createNetwork } from "../../src/testing/mod.ts";
 import { startWorkers, type Workers } from "../../src/workers/mod.ts";
@@ -39,6 +39,19 @@ for (const how of ["nobody", "signals"]) {
     const { code, stderr } = await child.output();
     assertEquals(code, 1);
     assert(new TextDecoder().decode(stderr).includes("EADDRINUSE"));
+  });
+}
+
+const RUNTIMES: [flags: string[], outcome: RegExp][] = [
+  [[], /^ERR_FEATURE_UNAVAILABLE .*run it with --unstable-net\n$/],
+  [["--unstable-net"], /^2 listen\n$/],
+];
+
+for (const [flags, outcome] of RUNTIMES) {
+  Deno.test(`where the runtime does not balance by itself, with flags "${flags}", workers do or say ${outcome}`, async () => {
+    const { code, stdout, stderr } = await program(...flags, "tests/fixtures/workers_unshared.ts").output();
+    assertMatch(new TextDecoder().decode(stdout), outcome);
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
   });
 }
 
