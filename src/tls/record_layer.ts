@@ -18,6 +18,9 @@ type WriteBuffer = (this: Handle, request: object, bytes: Uint8Array) => number;
 /** What the runtime encrypts at a time; it keeps the rest of a larger write. */
 const MOST_BYTES = 49_152;
 
+/** The versions of the runtime whose own stream code has been read: nothing promises that others work the same. */
+const KNOWN_RUNTIMES = /^2\.9\./;
+
 // What the runtime would tell when a write is done. There is nothing to tell: what was written comes out at once.
 const REQUEST = {};
 
@@ -47,9 +50,10 @@ export class RecordLayer {
 
   /**
    * Takes the plaintext of a TLS socket whose handshake is done, instead of its `data`. Undefined where the runtime has built
-   * it differently: then its streams are to be used.
+   * it differently, or may have: then its streams are to be used.
    */
-  static of(stream: Duplex, receiver: RecordReceiver): RecordLayer | undefined {
+  static of(stream: Duplex, receiver: RecordReceiver, runtime = Deno.version.deno): RecordLayer | undefined {
+    if (!KNOWN_RUNTIMES.test(runtime)) return undefined;
     const handle: Partial<Handle> | null | undefined = Reflect.get(stream, "_handle");
     if (handle === null || typeof handle !== "object") return undefined;
     // The one of its own is another, which writes to the stream below by itself.

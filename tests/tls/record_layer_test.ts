@@ -34,6 +34,20 @@ Deno.test("a stream that is built differently has no record layer", () => {
   }
 });
 
+Deno.test("in another version of the runtime TLS sockets have no record layer, and work", async () => {
+  for (const runtime of ["2.10.0", "3.0.0", "2.90.1"]) {
+    using _ = instead((stream, receiver) => {
+      const layer = of(stream, receiver, runtime);
+      assertEquals(layer, undefined);
+      return layer;
+    });
+    await using linked = await link("node");
+    linked.accepted.pipe(linked.accepted);
+    linked.client.end("hello");
+    assertEquals(`${Buffer.from(await readAll(linked.client))}`, "hello");
+  }
+});
+
 Deno.test("without a record layer TLS carries bytes both ways, and an orderly end", async () => {
   using _ = instead(() => undefined);
   await using linked = await link("node", { tcp: { allowHalfOpen: true } });
