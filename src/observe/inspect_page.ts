@@ -74,7 +74,7 @@ ${figure("heldBytes", "Held in memory")}
     <h2 id="connections-title">Connections</h2>
     <span id="shown" class="quiet"></span>
     <div class="choice" role="group" aria-label="Which connections">
-      <button id="by-rate" type="button" aria-pressed="true">Busiest</button>
+      <button id="by-rate" type="button" aria-pressed="true" title="By bytes of the last seconds, the newest count most">Busiest</button>
       <button id="by-queue" type="button" aria-pressed="false">Fullest queues</button>
     </div>
   </div>

@@ -46,7 +46,9 @@ export class Admission<State> implements PreparationPort, SocketHost {
     const anew = this.gate.setRules(limits, proxy);
     this.spoke = limits.shedSilent ? (face) => this.gate.spoke(face) : undefined;
     if (anew) {
-      for (const { transport, shed } of source?.preparing() ?? []) this.gate.readmit(transport, transport, shed, true);
+      for (const { transport, shed } of source?.preparing() ?? []) {
+        this.gate.readmit(transport, transport, shed, true, true);
+      }
       for (const socket of this.#sockets) {
         const { transport, bytesRead } = connectionOf(socket);
         if (transport !== undefined) this.gate.readmit(socket, transport, () => shed(socket), bytesRead === 0);
@@ -59,6 +61,14 @@ export class Admission<State> implements PreparationPort, SocketHost {
 
   get maxHandshakes(): number {
     return this.#limits.maxHandshakes;
+  }
+
+  get sheds(): boolean {
+    return this.#limits.shedSilent;
+  }
+
+  shedPreparing(): void {
+    this.gate.shedPreparing();
   }
 
   admit(): Promise<void> | undefined {
@@ -77,7 +87,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
 
   entered({ transport, shed }: Prepared): boolean {
     if (this.#refuses(transport)) return false;
-    this.gate.enter(transport, transport, shed);
+    this.gate.enter(transport, transport, shed, true);
     this.#sockets.reserve();
     return true;
   }
@@ -92,7 +102,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
     this.gate.leave(from);
     const reason = this.gate.refuses(transport);
     if (reason !== undefined) this.#drop(transport, reason);
-    else this.gate.enter(transport, transport, shed);
+    else this.gate.enter(transport, transport, shed, true);
     return reason === undefined;
   }
 
@@ -113,7 +123,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
     const socket = adoptTransport(transport, settings, this) as TCPSocket<State>; // its state is the user's to set
     this.#sockets.add(socket);
     this.#memory.adopt(socket);
-    if (prepared) this.gate.move(transport, socket, () => shed(socket));
+    if (prepared) this.gate.move(transport, socket, () => shed(socket), true);
     else this.gate.enter(socket, transport, () => shed(socket));
     this.witness.opened(socket);
     return socket;

@@ -19,6 +19,8 @@ interface Guest {
   readonly counted: string | undefined;
   /** Its place among those who are silent; undefined once it has spoken. */
   standing: Standing<Guest> | undefined;
+  /** Its place among those who are being prepared; undefined once it is announced. */
+  place: Standing<Guest> | undefined;
   /** Makes room; false if that is not possible just now. */
   shed: () => boolean;
 }
@@ -31,6 +33,7 @@ export class Gate {
   readonly #guests = new Map<object, Guest>();
   readonly #counts = new AddressCounts();
   readonly #silent = new Crowds<Guest>();
+  readonly #preparing = new Crowds<Guest>();
   #rates: RateTable | undefined;
 
   constructor(limits: ResolvedServerLimits) {
@@ -58,10 +61,11 @@ export class Gate {
     return this.#limits.maxConnectionsPerAddress < Infinity || this.#limits.shedSilent;
   }
 
-  /** How many guests, addresses of guests, silent crowds and rated addresses are remembered. */
-  get sizes(): { guests: number; counted: number; silent: number; rated: number } {
+  /** How many guests, addresses of guests, crowds and rated addresses are remembered. */
+  get sizes(): { guests: number; counted: number; silent: number; preparing: number; rated: number } {
     const rated = this.#rates?.size(now()) ?? 0;
-    return { guests: this.#guests.size, counted: this.#counts.size, silent: this.#silent.size, rated };
+    const [silent, preparing] = [this.#silent.size, this.#preparing.size];
+    return { guests: this.#guests.size, counted: this.#counts.size, silent, preparing, rated };
   }
 
   /** Why this connection may not come in, wherever there is room; undefined if it may. */
@@ -79,32 +83,35 @@ export class Gate {
     return this.#counts.of(key) >= maxConnectionsPerAddress ? "address" : undefined;
   }
 
-  /** It has come in: it counts, and so does its coming. */
-  enter(owner: object, transport: Transport, shed: () => boolean): void {
+  /** It has come in, perhaps to be prepared first: it counts, and so does its coming. */
+  enter(owner: object, transport: Transport, shed: () => boolean, prepares = false): void {
     if (this.#rates === undefined && !this.watches) return;
     const address = this.#clientOf(transport);
     if (address !== undefined) this.#rates?.take(addressKey(address), now());
-    if (this.watches) this.readmit(owner, transport, shed, true);
+    if (this.watches) this.readmit(owner, transport, shed, true, prepares);
   }
 
   /** It was in before anybody counted. */
-  readmit(owner: object, transport: Transport, shed: () => boolean, silent: boolean): void {
+  readmit(owner: object, transport: Transport, shed: () => boolean, silent: boolean, prepares = false): void {
     const address = this.#clientOf(transport);
     const counted = address === undefined ? undefined : addressKey(address);
     const crowd = counted ?? addressKey(endpointOf(transport.remoteAddr).address ?? "unix");
-    const guest: Guest = { counted, standing: undefined, shed };
+    const guest: Guest = { counted, standing: undefined, place: undefined, shed };
     this.#guests.set(owner, guest);
     if (counted !== undefined) this.#counts.add(counted);
     // A balancer's own connections, once they are known as such, are let be.
     const own = transport.proxy !== undefined && address === undefined;
-    if (silent && !own && this.#limits.shedSilent) guest.standing = this.#silent.add(crowd, guest);
+    if (!this.#limits.shedSilent) return;
+    if (silent && !own) guest.standing = this.#silent.add(crowd, guest);
+    if (prepares) guest.place = this.#preparing.add(crowd, guest);
   }
 
-  /** Another object stands for it now; its age stays. */
-  move(from: object, to: object, shed: () => boolean): void {
+  /** Another object stands for it now, and perhaps it is announced; its age stays. */
+  move(from: object, to: object, shed: () => boolean, announced = false): void {
     const guest = this.#guests.get(from);
     if (guest === undefined) return;
     this.#guests.delete(from);
+    if (announced) this.#prepared(guest);
     guest.shed = shed;
     this.#guests.set(to, guest);
   }
@@ -120,6 +127,7 @@ export class Gate {
     if (guest === undefined) return;
     this.#guests.delete(owner);
     this.#hear(guest);
+    this.#prepared(guest);
     if (guest.counted !== undefined) this.#counts.remove(guest.counted);
   }
 
@@ -133,6 +141,19 @@ export class Gate {
       if (guest.shed()) return true;
     }
     return false;
+  }
+
+  /** The same for those who are being prepared, whatever they have said. */
+  shedPreparing(): void {
+    for (let guest; (guest = this.#preparing.oldestOfLargest) !== undefined;) {
+      this.#prepared(guest);
+      if (guest.shed()) return;
+    }
+  }
+
+  #prepared(guest: Guest): void {
+    if (guest.place !== undefined) this.#preparing.remove(guest.place);
+    guest.place = undefined;
   }
 
   #hear(guest: Guest): void {

@@ -24,15 +24,16 @@ export interface ServerLimits extends SocketLimits {
    * When the server is full, closes a silent connection to make room for a new one. A connection is silent if it has
    * never sent a byte; one whose handshake is not done counts, too. The address with most silent connections loses its
    * oldest one, with the reason `shed`. If there is none, the new connection is dropped, reason `full`; so no peer
-   * waits in the kernel's backlog for room. When the system has no descriptors left, room is made in the same way, as
-   * long as an address has two silent connections; else new connections wait for a descriptor.
+   * waits in the kernel's backlog for room. Where `maxHandshakes` are not done, one of these is closed in the same way.
+   * When the system has no descriptors left, room is made in the same way, as long as an address has two silent
+   * connections; else new connections wait for a descriptor.
    *
    * @default {false}
    */
   shedSilent?: boolean;
   /**
-   * Most connections at once whose TLS handshake or PROXY header is not done. Further peers wait in the kernel's backlog.
-   * `Infinity` is no bound.
+   * Most connections at once whose TLS handshake or PROXY header is not done. Further peers wait in the kernel's backlog,
+   * or `shedSilent` makes room for them. `Infinity` is no bound.
    *
    * @default {1_000}
    */
@@ -55,10 +56,10 @@ export interface ServerLimits extends SocketLimits {
   /**
    * Most bytes that the library holds for all connections together: parts of frames, messages that wait, chunks that
    * nobody has taken, and what waits to be sent; what is queued for many by reference (`sendEncoded`, a large `write`)
-   * counts once. From 80 % on nothing new is accepted, but newcomers that have waited for a second come in until it has
-   * been less: who holds much below the budget does not keep the others out. Above 100 % the largest holder of the address that holds most is
-   * destroyed with `EOVERFLOW`, reason `overflow`, one after the other, down to 90 %. What the kernel and the TLS engine
-   * hold is not counted, nor what the program itself keeps.
+   * counts once. From 80 % on new connections wait, for a second at most, so that peers that hold much cannot keep others
+   * out. Above 100 % the largest holder of the address that holds most is destroyed with `EOVERFLOW`, reason `overflow`,
+   * one after the other, down to 90 %. What the kernel and the TLS engine hold is not counted, nor what the program itself
+   * keeps. The process takes more than that: see the guide `security.md`.
    *
    * @default {Infinity}
    */

@@ -56,6 +56,10 @@ export interface PreparationStep {
 export interface PreparationPort extends AcceptPort {
   /** How many may be prepared at a time. */
   readonly maxHandshakes: number;
+  /** Whether one of those makes room for a newcomer; else newcomers wait. */
+  readonly sheds: boolean;
+  /** Lets one of them make room. */
+  shedPreparing(): void;
   /** A connection was accepted. Gives false if it is not wanted; then it has been closed. */
   entered(connection: Prepared): boolean;
   /** A step has made another of it. Gives false if it is not wanted any more: then it is to be closed. */
@@ -94,7 +98,7 @@ export class Preparation implements ConnectionSource {
   #filling = false;
   #closed = false;
 
-  /** `steps` are done one after the other. Peers beyond the port's `maxHandshakes` wait in the kernel. */
+  /** `steps` are done one after the other. Peers beyond the port's `maxHandshakes` wait in the kernel, or others make room. */
   constructor(listener: Listener, steps: readonly PreparationStep[], port: PreparationPort) {
     this.#stages = steps.map((step) => ({ step, entries: new Set() }));
     this.#port = port;
@@ -162,7 +166,9 @@ export class Preparation implements ConnectionSource {
         break;
       }
       const entry: Entry = { transport, since: 0, dueAt: 0, stage: undefined, shed: () => this.#shed(entry) };
-      if (this.#port.entered(entry)) void this.#start(entry);
+      if (!this.#port.entered(entry)) continue;
+      if (this.#isFull) this.#port.shedPreparing();
+      void this.#start(entry);
     }
     this.#filling = false;
   }
@@ -255,14 +261,18 @@ export class Preparation implements ConnectionSource {
     if (this.size === this.#ready.length) this.#timer.clear();
   }
 
+  get #isFull(): boolean {
+    return this.size >= this.#port.maxHandshakes;
+  }
+
   #whenRoom(): Promise<void> | undefined {
-    if (this.size < this.#port.maxHandshakes) return undefined;
+    if (this.#port.sheds || !this.#isFull) return undefined;
     this.#room ??= Promise.withResolvers();
     return this.#room.promise;
   }
 
   #makeRoom(): void {
-    if (!this.#closed && this.size >= this.#port.maxHandshakes) return;
+    if (!this.#closed && !this.#port.sheds && this.#isFull) return;
     this.#room?.resolve();
     this.#room = undefined;
   }

@@ -205,6 +205,47 @@ Deno.test("limits.shedSilent sheds those in preparation too, and tells their rec
   assertEquals([stalled2.text, failed, app.metrics().closed.shed], ["", [], 1]);
 });
 
+Deno.test("limits.shedSilent: stalled handshakes make room for others where there are limits.maxHandshakes of them", async () => {
+  const { app, port } = listen({
+    tls: { cert: pair.cert, key: pair.key },
+    limits: { maxHandshakes: 3, shedSilent: true },
+  });
+  await using _closed = app;
+  using neighbour = await LoopbackClient.connect("127.0.0.2", port);
+  await until(() => app.metrics().preparing === 1);
+  const stalled: LoopbackClient[] = [];
+  for (let i = 0; i < 2; i++) {
+    stalled.push(await LoopbackClient.connect("127.0.0.3", port));
+    await until(() => app.metrics().preparing === 2 + i);
+  }
+  // Something of a handshake does not keep it in.
+  stalled[0]?.write(Uint8Array.of(22, 3, 1, 2, 0, 1));
+  const visit = { host: "localhost", tls: { ca: authority.cert } };
+  await using first = await connect({ port, ...visit });
+  await stalled[0]?.closed;
+  await until(() => app.connections.size === 1);
+  assertEquals([app.metrics().closed.shed, app.metrics().preparing], [1, 2]);
+  // Who is announced has no handshake to give up.
+  await using second = await connect({ port, ...visit });
+  await until(() => app.connections.size === 2);
+  await using third = await connect({ port, ...visit });
+  await until(() => app.connections.size === 3);
+  assertEquals(app.metrics().closed.shed, 1);
+
+  // Without it newcomers wait; who waits comes in when it comes.
+  app.updateLimits({ shedSilent: false });
+  stalled.push(await LoopbackClient.connect("127.0.0.3", port));
+  await until(() => app.metrics().preparing === 3);
+  const waiting = connect({ port, ...visit });
+  const waiter = await LoopbackClient.connect("127.0.0.4", port);
+  assertEquals([app.metrics().closed.shed, app.metrics().preparing], [1, 3]);
+  app.updateLimits({ shedSilent: true });
+  await using fourth = await waiting;
+  assert(app.metrics().closed.shed > 1);
+  for (const socket of [first, second, third, fourth]) socket.end();
+  for (const client of [...stalled, neighbour, waiter]) client[Symbol.dispose]();
+});
+
 const peersOf = async (port: number, count: number) =>
   await Promise.all(Array.from({ length: count }, (_, i) => LoopbackClient.connect(`127.0.1.${i + 1}`, port)));
 
@@ -351,17 +392,18 @@ Deno.test("every count and table is back to zero when everybody has left", async
   const transports = Array.from({ length: 8 }, () => memoryPair()[0]);
   for (const transport of transports) {
     assertEquals(gate.refuses(transport), undefined);
-    gate.enter(transport, transport, () => true);
+    gate.enter(transport, transport, () => true, true);
   }
   const { guests, rated } = gate.sizes;
   assertEquals([guests, rated > 0], [8, true]);
   const socket = {};
-  gate.move(transports[0]!, socket, () => true); // there are eight
+  gate.move(transports[0]!, socket, () => true, true); // there are eight
   gate.spoke(socket);
   gate.leave(socket);
   assert(gate.shedOldest());
+  gate.shedPreparing();
   for (const transport of transports) gate.leave(transport);
   const { rated: _, ...rest } = gate.sizes;
-  assertEquals(rest, { guests: 0, counted: 0, silent: 0 });
+  assertEquals(rest, { guests: 0, counted: 0, silent: 0, preparing: 0 });
   for (const transport of transports) transport.close();
 });
