@@ -289,7 +289,7 @@ class Flags {
   value(name: string): string | undefined {
     const values = this.#flags[name];
     if (!Array.isArray(values) || values.length === 0) return undefined;
-    if (values.length > 1) throw new UsageError(`Option --${name} is there ${values.length} times`);
+    if (values.length > 1) throw new UsageError(`Option --${name} is given ${values.length} times`);
     if (values[0] === "") throw new UsageError(`Option --${name} needs a value`);
     return String(values[0]);
   }
@@ -309,7 +309,7 @@ class Flags {
     const given = this.#operands;
     if (given.length < needed || given.length > names.length) {
       throw new UsageError(
-        `It is: vtcp ${this.#command} ${names.join(" ")} [options]; there are ${given.length} words`,
+        `Usage: vtcp ${this.#command} ${names.join(" ")} [options]; ${given.length} arguments were given`,
       );
     }
     return given as unknown as { [Index in keyof Names]: string };

@@ -69,7 +69,7 @@ function frameOf(line: string, number: number, wire: Wire): Uint8Array | undefin
     const message = wire.parse(line);
     return message === undefined ? undefined : wire.codec.encode(message);
   } catch (error) {
-    const text = `Line ${number} of the input is no message of ${wire.name}: ${failureText(error)}`;
+    const text = `Line ${number} of the input is not a message of ${wire.name}: ${failureText(error)}`;
     if (!Deno.stdin.isTerminal()) throw new Failure(text, { cause: error });
     say(text);
     return undefined;

@@ -36,7 +36,7 @@ function frameOf({ wire, message }: LoadRequest): Uint8Array {
   try {
     return wire.codec.encode(wire.parse(message));
   } catch (error) {
-    throw new UsageError(`Option --message is no message of ${wire.name}: ${failureText(error)}`);
+    throw new UsageError(`Option --message is not a message of ${wire.name}: ${failureText(error)}`);
   }
 }
 

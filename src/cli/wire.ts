@@ -35,7 +35,9 @@ export interface Wire {
 export function wireOf(name: string, hex: boolean): Wire {
   const [kind = "", ...details] = name.split(":");
   if (hex && ["lines", "ndjson", "json"].includes(kind)) {
-    throw new UsageError(`--hex is for codecs of bytes; "${name}" has text ("delimited:\\n" has the bytes of lines)`);
+    throw new UsageError(
+      `--hex needs a codec of bytes; "${name}" has text (for the bytes of lines use "delimited:\\n")`,
+    );
   }
   if (kind === "length") return bytesWire(name, lengthPrefixed(lengthOptions(name, details)), hex);
   if (kind === "delimited") return bytesWire(name, delimited({ delimiters: [delimiterOf(name)] }), hex);
@@ -70,7 +72,7 @@ function parseJson(line: string): unknown {
 
 function parseHex(line: string): Uint8Array {
   const digits = line.replace(/\s/g, "");
-  if (!/^(?:[0-9a-f]{2})*$/i.test(digits)) throw new Failure("these are no pairs of hexadecimal digits");
+  if (!/^(?:[0-9a-f]{2})*$/i.test(digits)) throw new Failure("expected pairs of hexadecimal digits");
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 

@@ -232,9 +232,9 @@ async function lifeOf(
 
 function unstable(receipt: CloseReceipt, livedMs: number, stableMs: number): TcpError {
   return new TcpError(
-    `The connection lived for ${
+    `The connection was open for ${
       Math.round(livedMs)
-    } ms only, less than ${stableMs} (stableMs); it ended by "${receipt.reason}"`,
+    } ms only, at least ${stableMs} are needed (stableMs); its end was "${receipt.reason}"`,
     { code: "ERR_RECONNECT_UNSTABLE", cause: receipt },
   );
 }

@@ -131,7 +131,7 @@ class DelimitedCodec implements Codec<Uint8Array> {
     if (waiting || inFront?.bytes !== length) {
       throw typeError(
         "ERR_INVALID_ARG_VALUE",
-        "Cannot send frame: the message would make another delimiter with the one in front or behind",
+        "Cannot send frame: the message and the delimiter next to it would form another delimiter",
       );
     }
   }

@@ -51,7 +51,7 @@ export class JsonText<Out> {
     try {
       value = JSON.parse(text);
     } catch (cause) {
-      throw new MessageError(`Cannot read message: ${frameBytes} bytes that are no JSON`, {
+      throw new MessageError(`Cannot read message: its ${frameBytes} bytes are not JSON`, {
         code: "ERR_MESSAGE_INVALID",
         frameBytes,
         // A copy, because the runtime's own keeps the whole text alive; and a peer has written part of it.

@@ -44,7 +44,7 @@ export class LengthPrefixedDecoder extends QueuedDecoder<Uint8Array> {
     if (this.failure !== undefined || this.#skipBytes === 0) return super.end();
     throw this.fail(
       new FrameError(
-        `Cannot read frame: the stream ended ${this.#skipBytes} bytes short of one that is being skipped`,
+        `Cannot read frame: the stream ended ${this.#skipBytes} bytes before the end of a frame that is being skipped`,
         {
           code: "ERR_FRAME_TRUNCATED",
         },
@@ -100,7 +100,7 @@ export class LengthPrefixedDecoder extends QueuedDecoder<Uint8Array> {
   #checkBody(bodyBytes: number, headerBytes: number): void {
     const { maxFrameBytes, strip, adjust } = this.#layout;
     if (bodyBytes < 0) {
-      throw this.malformed(`its length says ${bodyBytes - adjust}, which with "adjust" ${adjust} is less than nothing`);
+      throw this.malformed(`its length says ${bodyBytes - adjust}, which with "adjust" ${adjust} is a negative length`);
     }
     if (bodyBytes > maxFrameBytes) this.#refuseOversize(bodyBytes, headerBytes);
     if (strip > headerBytes + bodyBytes) {

@@ -84,7 +84,7 @@ function checkLine(line: unknown): void {
     throw typeError("ERR_INVALID_ARG_VALUE", "Cannot send line: it ends with a CR, which would become part of its end");
   }
   if (!line.isWellFormed()) {
-    throw typeError("ERR_INVALID_ARG_VALUE", "Cannot send line: half a surrogate pair is no UTF-8");
+    throw typeError("ERR_INVALID_ARG_VALUE", "Cannot send line: it has a lone surrogate, which UTF-8 cannot encode");
   }
 }
 

@@ -54,16 +54,19 @@ export function applySchema<Out>(schema: StandardSchema<unknown, Out>, value: un
     throw invalidMessage("the schema threw", frameBytes, cause);
   }
   if (typeof result !== "object" || result === null) {
-    const message = `Option "schema" must be a validator that gives a result; it gives ${show(result)}`;
+    const message = `Option "schema" must be a validator that returns a result; it returned ${show(result)}`;
     throw typeError("ERR_INVALID_RETURN_VALUE", message);
   }
   if ("then" in result) {
     Promise.resolve(result).catch(() => {}); // nobody will hear of it
-    throw typeError("ERR_INVALID_RETURN_VALUE", 'Option "schema" must validate at once; its validate() gave a promise');
+    throw typeError(
+      "ERR_INVALID_RETURN_VALUE",
+      'Option "schema" must not be asynchronous; its validate() returned a promise',
+    );
   }
   if (result.issues === undefined) {
     // For a decoder undefined is no message but the wish for more bytes.
-    if (result.value === undefined) throw invalidMessage("the schema makes undefined of it", frameBytes, undefined);
+    if (result.value === undefined) throw invalidMessage("the schema returned undefined for it", frameBytes, undefined);
     return result.value;
   }
   const [first] = result.issues;

@@ -74,15 +74,15 @@ function readRange(name: string, entry: unknown): Range {
   const most = address.includes(":") ? 128 : 32;
   const said = length === undefined ? most : Number(length);
   if (said > most) {
-    throw rangeError(`Option "${name}" must have a mask of 0 to ${most} bits; it is ${show(entry)}`);
+    throw rangeError(`Option "${name}" must have a prefix length from 0 to ${most}; it is ${show(entry)}`);
   }
   const bits = most === 32 ? said + MAPPED_BITS : said;
   const network = maskedGroups(groups, bits);
   if (network.some((group, index) => group !== groups[index])) {
     throw rangeError(
-      `Option "${name}" must have no bits behind its mask, as ${show(`${textOf(network, most)}/${said}`)}; it is ${
-        show(entry)
-      }`,
+      `Option "${name}" must have no bits set beyond its prefix length, as in ${
+        show(`${textOf(network, most)}/${said}`)
+      }; it is ${show(entry)}`,
     );
   }
   return { groups, bits };

@@ -32,7 +32,7 @@ export function unanswered(sent: boolean, receipt: CloseReceipt | undefined): Re
   const why = receipt === undefined
     ? "the socket is not open for writing"
     : `the connection ended ("${receipt.reason}")`;
-  return new RequestError(`The request is unanswered: ${why}`, {
+  return new RequestError(`The request got no answer: ${why}`, {
     code: "ERR_REQUEST_UNANSWERED",
     sent,
     cause: receipt,
@@ -47,7 +47,9 @@ export function notRead(cause: unknown): MessageError {
 /** Answers in order cannot come any more. */
 export function stuck(timeoutMs: number): TcpError {
   return new TcpError(
-    `A request is unanswered for ${2 * timeoutMs} ms, twice its time: answers that come in order are stuck behind it`,
+    `A request got no answer for ${
+      2 * timeoutMs
+    } ms, twice its time limit, and the answers after it cannot arrive before it`,
     { code: "ETIMEDOUT" },
   );
 }
@@ -57,7 +59,7 @@ export function timedOut(
   { timeoutMs, queued, sent }: { timeoutMs: number; queued: boolean; sent: boolean },
   inFlight: number,
 ): RequestError {
-  const where = queued ? `${inFlight} are in flight` : `it was not sent: ${inFlight} are in flight before it`;
+  const where = queued ? `${inFlight} are in flight` : `it was not sent, because ${inFlight} are in flight`;
   return new RequestError(`No answer within ${timeoutMs} ms (timeoutMs); ${where}`, {
     code: "ERR_REQUEST_TIMEOUT",
     sent,

@@ -90,7 +90,7 @@ export function resolveRequester<In, Out>(options: RequesterOptions<In, Out>): R
   } else if (idOf === undefined || answerTo === undefined) {
     throw typeError(
       "ERR_MISSING_OPTION",
-      'Options "idOf" and "answerTo" must say what answers what, or "ordered" be true',
+      'Options "idOf" and "answerTo" are needed, or "ordered: true"',
     );
   } else {
     checkFunction("idOf", idOf);

@@ -352,7 +352,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
       throw invalid("member", "a MessageProtocol or what framed() gives", member);
     }
     if (member.codec !== this.#codec) {
-      throw invalidValue("member", "made with the very codec of the rooms, the same object", member);
+      throw invalidValue("member", "made with the same codec object as the rooms", member);
     }
   }
 

@@ -97,7 +97,7 @@ export class MemoryGuard implements MemoryBudgetPort {
       const { heldBytes } = this.#budget;
       connectionOf(socket).destroy(
         new TcpError(
-          `The connection held the most of ${heldBytes} bytes, at most ${this.#limitBytes} are allowed for all ` +
+          `The connection held the most: all together held ${heldBytes} bytes, at most ${this.#limitBytes} are allowed ` +
             "(limits.memoryBudgetBytes)",
           { code: "EOVERFLOW" },
         ),

@@ -302,7 +302,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
    */
   closeOnSignals(options: CloseOnSignalsOptions = {}): Promise<DrainReport> {
     if (this.#signals !== undefined) {
-      throw typeError("ERR_INVALID_STATE", "closeOnSignals was called already; once is enough");
+      throw typeError("ERR_INVALID_STATE", "closeOnSignals was called already; call it once");
     }
     if (this.#closing?.over === true) return this.#closing.report; // closed already: there is nothing to hear
     this.#signals = new SignalWatch(this, options);

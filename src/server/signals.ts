@@ -62,7 +62,7 @@ function hear(signals: readonly Deno.Signal[], heard: () => void): () => void {
     const names = signals.map(show).join(", ");
     throw typeError(
       "ERR_UNKNOWN_SIGNAL",
-      `Option "signals" must be signals that a program can hear; it is [${names}]`,
+      `Option "signals" must be signals that a program can handle; it is [${names}]`,
       cause,
     );
   }

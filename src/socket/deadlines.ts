@@ -60,7 +60,7 @@ export function judge(facts: ConnectionFacts, debts: Debts, limits: DeadlineLimi
   };
 
   wait(openedAt + limits.lifetimeMs, "deadline:lifetime", () => {
-    return `The connection has lived for ${limits.lifetimeMs} ms (deadlines.lifetimeMs)`;
+    return `The connection was open for ${limits.lifetimeMs} ms (deadlines.lifetimeMs)`;
   });
   if (facts.bytesRead === 0 && !facts.readEnded) {
     wait(openedAt + limits.firstByteMs, "deadline:firstByte", () => {

@@ -99,10 +99,13 @@ export function stalledError(queuedBytes: number, flushMs: number): TcpError {
 
 /** The peer says nothing after our end, and does not end. */
 export function forsakenError(endMs: number): TcpError {
-  return new TcpError(`The peer sent nothing for ${endMs} ms after our end, and did not end (deadlines.endMs)`, {
-    code: "ETIMEDOUT",
-    syscall: "read",
-  });
+  return new TcpError(
+    `The peer sent nothing for ${endMs} ms after our end and did not end its side (deadlines.endMs)`,
+    {
+      code: "ETIMEDOUT",
+      syscall: "read",
+    },
+  );
 }
 
 /** The TLS handshake took too long. */

@@ -54,7 +54,7 @@ export function openServerTls(options: TlsOptions, needs: ServerNeeds): ServerTl
     reload() {
       throw typeError(
         "ERR_INVALID_STATE",
-        'Cannot reload: Option "tls.engine" must be "node" for that, and be so before listen()',
+        'Cannot reload: option "tls.engine" must be "node" before listen()',
       );
     },
   };

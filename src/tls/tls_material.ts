@@ -35,7 +35,7 @@ export function readKeyPair(name: string, { cert, key, passphrase }: TlsCertific
   if (!leaf.checkPrivateKey(privateKey)) {
     throw typeError(
       "ERR_OSSL_X509_KEY_VALUES_MISMATCH",
-      `Option "${name}.key" must be the key of the first certificate in "${name}.cert"; it is another one's`,
+      `Option "${name}.key" must be the key of the first certificate in "${name}.cert"; it belongs to another certificate`,
     );
   }
   return {
@@ -71,7 +71,7 @@ function checkVersion(name: string, certificate: X509Certificate): void {
   throw typeError(
     "ERR_INVALID_ARG_VALUE",
     `Option "${name}" must hold X.509 version 3 certificates; that of "${subjectOf(certificate)}" is of an older ` +
-      "version, and whoever knows it could show it as his own",
+      "version, for which the engine does not verify that a peer has the key",
   );
 }
 

@@ -147,7 +147,7 @@ export function checkTlsOptions(options: TlsOptions, name = "tls"): void {
   if (options.rejectUnauthorized === true && options.requestCert !== true) {
     throw typeError(
       "ERR_MISSING_OPTION",
-      `Option "${name}.rejectUnauthorized" needs "${name}.requestCert": nobody is asked otherwise`,
+      `Option "${name}.rejectUnauthorized" needs "${name}.requestCert": without it no client is asked for a certificate`,
     );
   }
   const { sni } = options;
@@ -237,6 +237,6 @@ function checkServername(name: string, servername: string): void {
   if (/^(\*\.)?[^*\s]+$/.test(servername)) return;
   throw typeError(
     "ERR_INVALID_ARG_VALUE",
-    `Option "${name}" takes host names, with "*." in front of them for one label; "${servername}" is none`,
+    `Option "${name}" takes host names, which may begin with "*."; "${servername}" is not one`,
   );
 }

@@ -89,7 +89,7 @@ function readLine(line: string): AddressPair {
     1,
   );
   const address = family === "TCP4" ? readIpv4 : family === "TCP6" ? readIpv6 : undefined;
-  if (address === undefined || more.length > 0) throw headerError("MALFORMED", "its line is none of the protocol's");
+  if (address === undefined || more.length > 0) throw headerError("MALFORMED", "its line is not one of the protocol");
   const [from, to] = [address(source), address(destination)];
   return { source: tcpAddr(from, readPort(sourcePort)), destination: tcpAddr(to, readPort(destinationPort)) };
 }

@@ -44,7 +44,7 @@ export function readTlvs(header: Uint8Array, at: number): Map<number, Uint8Array
 
 /** The facts of TLS in the value of their type; undefined if the client did not speak it. Throws as {@link readTlvs}. */
 export function readTls(value: Uint8Array): ProxyTls | undefined {
-  if (value.length < TLS_HEAD_BYTES) throw new TlvFault(`its facts of TLS have ${value.length} bytes`);
+  if (value.length < TLS_HEAD_BYTES) throw new TlvFault(`its TLS field has ${value.length} bytes`);
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   const client = view.getUint8(0);
   const facts = new Map<number, string>();
@@ -69,7 +69,7 @@ function* walk(bytes: Uint8Array, at: number): Generator<{ type: number; start: 
   while (at < bytes.length) {
     const start = at + HEAD_BYTES;
     const end = start + bytes[at + 1]! * 256 + bytes[at + 2]!; // NaN if it is cut
-    if (!(end <= bytes.length)) throw new TlvFault("a fact in it runs over its end");
+    if (!(end <= bytes.length)) throw new TlvFault("a TLV field in it is longer than the header");
     yield { type: bytes[at]!, start, end };
     at = end;
   }

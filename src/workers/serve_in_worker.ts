@@ -33,7 +33,7 @@ export function serveInWorker<Server extends TcpServer<any>>(app: Server, option
   const parent = parentOf();
   if (parent === undefined) return app.listen(options) as Server;
   if (serving) {
-    throw typeError("ERR_INVALID_STATE", "serveInWorker() was called already in this worker; once is enough");
+    throw typeError("ERR_INVALID_STATE", "serveInWorker() was called already in this worker; call it once");
   }
   if (options.path !== undefined) {
     throw typeError("ERR_INVALID_ARG_VALUE", 'Option "path" cannot be shared between workers; give a port');

@@ -36,7 +36,7 @@ Deno.test("connect speaks JSON with MessageProtocol, and tells bad messages", as
   });
   const { code, stdout, stderr } = await run(["connect", "--codec=json", app.target], ' {"a": [1]}\n\n');
   assertEquals([stdout, code], ['{"got":{"a":[1]}}\n"Zoë\\u001b\\n"\n', 0]);
-  assertEquals(stderr, "A bad message: Cannot read message: 2 bytes that are no JSON (ERR_MESSAGE_INVALID)\n");
+  assertEquals(stderr, "A bad message: Cannot read message: its 2 bytes are not JSON (ERR_MESSAGE_INVALID)\n");
 });
 
 Deno.test("connect --codec raw changes no byte, in either direction", async () => {
@@ -70,7 +70,7 @@ Deno.test("connect fails with one line and 1 for input that is no message", asyn
   await using app = serve(echo);
   const { code, stdout, stderr } = await run(["connect", app.target, "--codec", "ndjson"], '1\n{"a":\n');
   assertEquals([code, stdout.replace("1\n", "")], [1, ""]);
-  assertMatch(stderr, /^vtcp: Line 2 of the input is no message of ndjson: .*\n$/);
+  assertMatch(stderr, /^vtcp: Line 2 of the input is not a message of ndjson: .*\n$/);
 });
 
 const BAD_PEERS: Record<string, [handler: (socket: TCPSocket) => void, codec: string, message: RegExp]> = {

@@ -101,7 +101,7 @@ Deno.test("load fails with one line where it cannot connect or its message is no
   ]);
   assertEquals([refused.code, wrong.code, refused.stdout, wrong.stdout], [1, 2, "", ""]);
   assertMatch(refused.stderr, /^vtcp: .*\(ECONNREFUSED\)\n$/);
-  assertMatch(wrong.stderr, /^vtcp: Option --message is no message of json: .*\n$/);
+  assertMatch(wrong.stderr, /^vtcp: Option --message is not a message of json: .*\n$/);
 });
 
 /** A program that stops for a second at the hundredth message. */

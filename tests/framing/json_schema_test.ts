@@ -239,7 +239,7 @@ for (const [what, answer] of ANSWERS) {
     try {
       const decoder = decoderOf(brokenSchema((value) => value === 2 ? { value } : answer()));
       const error = assertThrows(() => decoder.next(), TypeError);
-      assertEquals(error.message, 'Option "schema" must validate at once; its validate() gave a promise');
+      assertEquals(error.message, 'Option "schema" must not be asynchronous; its validate() returned a promise');
       assertEquals(decoder.next(), 2);
       await new Promise((resolve) => setTimeout(resolve)); // rejections are told at the end of a turn
     } finally {

@@ -92,7 +92,7 @@ unit("json() says of a bad message how long it was and why, but not what it said
   decoder.push(frame('{"password":"geheim"'));
   const error = messageErrorOf(() => decoder.next());
   assertEquals([error.code, error.frameBytes, error.recoverable], ["ERR_MESSAGE_INVALID", 20, true]);
-  assertEquals(error.message, "Cannot read message: 20 bytes that are no JSON");
+  assertEquals(error.message, "Cannot read message: its 20 bytes are not JSON");
   assertInstanceOf(error.cause, SyntaxError);
 });
 

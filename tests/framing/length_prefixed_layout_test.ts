@@ -174,7 +174,7 @@ unit("LengthPrefixedDecoder takes a length that adjust makes 0 and refuses one l
     assertEquals([error.code, error.recoverable], ["ERR_FRAME_MALFORMED", false]);
     assertEquals(
       error.message,
-      'Cannot read frame: its length says 5, which with "adjust" -6 is less than nothing',
+      'Cannot read frame: its length says 5, which with "adjust" -6 is a negative length',
     );
   }
 });

@@ -148,8 +148,8 @@ for (const eol of ["\n", "\r\n"] as const) {
     ["ab\r\n", "Cannot send line: it has an end of line in it, at character 3"],
     ["a\r", "Cannot send line: it ends with a CR, which would become part of its end"],
     ["\r", "Cannot send line: it ends with a CR, which would become part of its end"],
-    ["a\ud83e", "Cannot send line: half a surrogate pair is no UTF-8"],
-    ["\udd95b", "Cannot send line: half a surrogate pair is no UTF-8"],
+    ["a\ud83e", "Cannot send line: it has a lone surrogate, which UTF-8 cannot encode"],
+    ["\udd95b", "Cannot send line: it has a lone surrogate, which UTF-8 cannot encode"],
   ];
 
   for (const [line, message] of REFUSED) {

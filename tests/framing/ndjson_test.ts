@@ -110,7 +110,7 @@ unit("ndjson() says of a bad line how long it was without its end and why, but n
   decoder.push(utf8('{"password":"geheim"\r\n'));
   const error = assertThrows(() => decoder.next(), MessageError);
   assertEquals([error.code, error.frameBytes, error.recoverable], ["ERR_MESSAGE_INVALID", 20, true]);
-  assertEquals(error.message, "Cannot read message: 20 bytes that are no JSON");
+  assertEquals(error.message, "Cannot read message: its 20 bytes are not JSON");
   assertInstanceOf(error.cause, SyntaxError);
 });
 

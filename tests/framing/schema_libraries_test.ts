@@ -154,6 +154,6 @@ for (const [name, schema] of ASYNC) {
     const decoder = json({ schema }).decoder();
     decoder.push(frame('"text"'));
     const error = assertThrows(() => decoder.next(), TypeError);
-    assertEquals(error.message, 'Option "schema" must validate at once; its validate() gave a promise');
+    assertEquals(error.message, 'Option "schema" must not be asynchronous; its validate() returned a promise');
   });
 }

@@ -106,11 +106,11 @@ const WRONG: readonly (readonly [entry: unknown, kind: typeof TypeError, words: 
   ["10.0.0.0/-1", TypeError, "it is"],
   ["10.0.0.0/08", TypeError, "it is"],
   ["10.0.0/8", TypeError, "it is"],
-  ["10.0.0.0/33", RangeError, "a mask of 0 to 32 bits"],
-  ["2001:db8::/129", RangeError, "a mask of 0 to 128 bits"],
-  ["10.0.0.1/8", RangeError, 'no bits behind its mask, as "10.0.0.0/8"; it is "10.0.0.1/8"'],
+  ["10.0.0.0/33", RangeError, "a prefix length from 0 to 32"],
+  ["2001:db8::/129", RangeError, "a prefix length from 0 to 128"],
+  ["10.0.0.1/8", RangeError, 'no bits set beyond its prefix length, as in "10.0.0.0/8"; it is "10.0.0.1/8"'],
   ["192.0.2.7/31", RangeError, '"192.0.2.6/31"'],
-  ["2001:db8::1/64", RangeError, "no bits behind its mask"],
+  ["2001:db8::1/64", RangeError, "no bits set beyond its prefix length"],
   ["0.0.0.1/0", RangeError, '"0.0.0.0/0"'],
 ];
 

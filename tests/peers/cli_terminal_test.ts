@@ -95,7 +95,7 @@ Deno.test("on a terminal a typed line that is no message is told, and the next o
   await using terminal = await Terminal.run(`vtcp connect ${app.target} --codec json`);
   await terminal.type("{a: 1}");
   await terminal.press("Enter");
-  await terminal.shows(/^Line 1 of the input is no message of json: /);
+  await terminal.shows(/^Line 1 of the input is not a message of json: /);
   await terminal.type("[1]");
   await terminal.press("Enter");
   await terminal.shows(/^\{"got":\[1\]\}$/);

@@ -126,7 +126,7 @@ const MESSAGES: [deadlines: SocketDeadlines, facts: Partial<ConnectionFacts & De
   [{ idleReadMs: 5 }, {}, "The peer sent no byte for 5 ms (deadlines.idleReadMs)"],
   [{ idleWriteMs: 5 }, {}, "No byte was sent for 5 ms (deadlines.idleWriteMs)"],
   [{ frameMs: 5 }, { frameBegunAt: 1 }, "The peer did not finish a frame within 5 ms (deadlines.frameMs)"],
-  [{ lifetimeMs: 5 }, {}, "The connection has lived for 5 ms (deadlines.lifetimeMs)"],
+  [{ lifetimeMs: 5 }, {}, "The connection was open for 5 ms (deadlines.lifetimeMs)"],
   [
     RATE,
     { frameBegunAt: 1_000, bytesRead: 7 },

@@ -41,7 +41,7 @@ inNetwork("a peer that is silent for a minute after a server's end is cut off", 
   const { reason, error, bytesWritten } = await inside.closed;
   assert(error !== undefined && "code" in error);
   assertEquals([reason, error.code, bytesWritten], ["deadline:end", "ETIMEDOUT", 3]);
-  assertStringIncludes(error.message, "60000 ms after our end, and did not end (deadlines.endMs)");
+  assertStringIncludes(error.message, "60000 ms after our end and did not end its side (deadlines.endMs)");
   assertEquals([events, app.metrics().closed["deadline:end"]], [["finish", true], 1]);
 });
 

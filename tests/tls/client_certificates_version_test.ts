@@ -46,7 +46,7 @@ Deno.test("a root of version 1 in ca is refused by upgradeTls() on both ends", a
   const socket = await connect({ port: app.address()!.port, host: "127.0.0.1" });
   assertEquals(
     await thrown.promise,
-    `TypeError: Option "options.ca" ${MESSAGE}, and whoever knows it could show it as his own`,
+    `TypeError: Option "options.ca" ${MESSAGE}, for which the engine does not verify that a peer has the key`,
   );
   await socket.closed;
   const other = await connect({ port: app.address()!.port, host: "127.0.0.1" });

@@ -45,7 +45,11 @@ Deno.test("readKeyPair() opens encrypted keys with the passphrase, and says whic
     'Option "tls.key" must be a key that "tls.passphrase" opens',
   );
   const other = String(privateKey.export({ format: "pem", type: "pkcs8" }));
-  assertThrows(() => readKeyPair("tls", { cert: pair.cert, key: other }), TypeError, "it is another one's");
+  assertThrows(
+    () => readKeyPair("tls", { cert: pair.cert, key: other }),
+    TypeError,
+    "it belongs to another certificate",
+  );
 });
 
 Deno.test("readAuthorities() tells fingerprints, and refuses what is no authority's where it matters", () => {

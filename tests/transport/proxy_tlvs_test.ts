@@ -128,13 +128,25 @@ unit("the checksum is verified wherever it stands, every bit of the header", () 
 const BAD: readonly (readonly [name: string, header: Uint8Array, why: string])[] = [
   ["a checksum of three bytes", withFacts(fact(3, "abc")), "its checksum has 3 bytes"],
   ["a checksum that is wrong", withFacts(fact(3, "abcd")), "its checksum is wrong"],
-  ["a fact of one byte", withFacts(Uint8Array.of(1)), "a fact in it runs over its end"],
-  ["a fact of two bytes", withFacts(Uint8Array.of(1, 0)), "a fact in it runs over its end"],
-  ["a fact that runs over the end", withFacts(Uint8Array.of(1, 0, 3, 104, 50)), "a fact in it runs over its end"],
+  ["a fact of one byte", withFacts(Uint8Array.of(1)), "a TLV field in it is longer than the header"],
+  ["a fact of two bytes", withFacts(Uint8Array.of(1, 0)), "a TLV field in it is longer than the header"],
+  [
+    "a fact that runs over the end",
+    withFacts(Uint8Array.of(1, 0, 3, 104, 50)),
+    "a TLV field in it is longer than the header",
+  ],
   ["a unique id of 129 bytes", withFacts(fact(5, new Uint8Array(129))), "its unique id has 129 bytes"],
-  ["facts of TLS without a verdict", withFacts(fact(0x20, "\x01\0\0\0")), "its facts of TLS have 4 bytes"],
-  ["a fact of TLS that runs over", withFacts(tls(1, 0, Uint8Array.of(0x21, 1, 0))), "a fact in it runs over its end"],
-  ["one that runs over where TLS is not spoken", withFacts(tls(0, 0, Uint8Array.of(0x21))), "runs over its end"],
+  ["facts of TLS without a verdict", withFacts(fact(0x20, "\x01\0\0\0")), "its TLS field has 4 bytes"],
+  [
+    "a fact of TLS that runs over",
+    withFacts(tls(1, 0, Uint8Array.of(0x21, 1, 0))),
+    "a TLV field in it is longer than the header",
+  ],
+  [
+    "one that runs over where TLS is not spoken",
+    withFacts(tls(0, 0, Uint8Array.of(0x21))),
+    "is longer than the header",
+  ],
 ];
 
 for (const [name, header, why] of BAD) {
