@@ -234,7 +234,7 @@ function unstable(receipt: CloseReceipt, livedMs: number, stableMs: number): Tcp
   return new TcpError(
     `The connection was open for ${
       Math.round(livedMs)
-    } ms only, at least ${stableMs} are needed (stableMs); its end was "${receipt.reason}"`,
+    } ms only, less than ${stableMs} (stableMs); its end was "${receipt.reason}"`,
     { code: "ERR_RECONNECT_UNSTABLE", cause: receipt },
   );
 }

@@ -337,7 +337,7 @@ alone(
 alone("createRequester() refuses wrong options and a second requester", ({ client }) => {
   const make = (options: unknown) => () => createRequester(client, options as never);
   assertThrows(make(undefined), TypeError, '"options" must be an object');
-  assertThrows(make({}), TypeError, '"idOf" and "answerTo" must say');
+  assertThrows(make({}), TypeError, '"idOf" and "answerTo" are needed');
   assertThrows(make({ ordered: true, ...byId }), TypeError, '"ordered" excludes');
   assertThrows(make({ ...byId, idOf: 1 }), TypeError, '"idOf" must be a function');
   assertThrows(make({ ordered: true, timeoutMs: -1 }), RangeError, '"timeoutMs"');
