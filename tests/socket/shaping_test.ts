@@ -1,7 +1,8 @@
 // `limits.readBytesPerSecond` and `writeBytesPerSecond`: by not reading and by not writing, and nobody is blamed for it.
 
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual, assertThrows } from "@std/assert";
-import { createServer, type ServerOptions, TCPSocket } from "../../mod.ts";
+import { createServer, framed, type ServerOptions, TCPSocket } from "../../mod.ts";
+import { lengthPrefixed } from "../../src/framing/mod.ts";
 import { connect } from "../../tcp.ts";
 import { authority, server as pair } from "../tls/support.ts";
 
@@ -55,6 +56,23 @@ for (const tls of [false, true]) {
     assertEquals(read, 300 * KIB);
     assertGreaterOrEqual(seconds, 0.4);
     assertEquals(app.metrics().bytesWritten, 300 * KIB);
+  });
+}
+
+for (const tls of [false, true]) {
+  Deno.test(`a frame that waits for tokens is neither too slow nor too late (${tls ? "TLS" : "plain"})`, async () => {
+    const deadlines = { frameMs: 600, rate: { bytesPerSecond: 100 * KIB * KIB, graceMs: 600 } };
+    const { app, client } = listen({ limits: { readBytesPerSecond: 200 * KIB }, deadlines }, (socket) => {
+      framed(socket, lengthPrefixed()).on("message", (body) => socket.end(`${body.length}`));
+    }, tls);
+    await using _closed = app;
+    const socket = await client();
+    const started = performance.now();
+    framed(socket, lengthPrefixed()).send(new Uint8Array(450 * KIB));
+    let answer = "";
+    for await (const chunk of socket) answer += chunk;
+    assertEquals(answer, `${450 * KIB}`);
+    assertGreaterOrEqual(performance.now() - started, 1_000, "250 KiB more than the burst at 200 a second");
   });
 }
 
