@@ -2,6 +2,7 @@
 
 import { checkFunction, checkKeys, invalid } from "../base/check.ts";
 import { MessageError } from "../base/errors.ts";
+import { KEEPS, type KeptSource } from "../base/keeping.ts";
 import { BAD_MESSAGES_A_TURN, nextTurn } from "./bad_messages.ts";
 import { checkCodec } from "./check_codec.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
@@ -65,6 +66,8 @@ class FrameIteration<T> implements AsyncIterableIterator<T, undefined> {
   #ended = false;
   #left: Promise<unknown> | undefined;
   #bad = 0;
+  // Tells the source that more or less of its bytes is kept.
+  readonly #kept: (() => void) | undefined;
 
   constructor(
     chunks: AsyncIterator<Uint8Array>,
@@ -74,6 +77,7 @@ class FrameIteration<T> implements AsyncIterableIterator<T, undefined> {
     this.#chunks = chunks;
     this.#decoder = decoder;
     this.#onInvalid = onInvalid;
+    this.#kept = (chunks as Partial<KeptSource>)[KEEPS]?.(decoder);
     this.#messages = this.#run();
   }
 
@@ -124,6 +128,7 @@ class FrameIteration<T> implements AsyncIterableIterator<T, undefined> {
   /** Takes a chunk, or the end. */
   async #pull(): Promise<void> {
     let result: IteratorResult<Uint8Array>;
+    this.#kept?.();
     try {
       result = await this.#chunks.next();
     } catch (error) {
@@ -131,7 +136,10 @@ class FrameIteration<T> implements AsyncIterableIterator<T, undefined> {
       throw error;
     }
     if (!result.done) {
-      if (result.value instanceof Uint8Array) return this.#decoder.push(result.value);
+      if (result.value instanceof Uint8Array) {
+        this.#decoder.push(result.value);
+        return this.#kept?.();
+      }
       throw invalid("source", "a source of Uint8Arrays (a socket with setEncoding gives text)", result.value);
     }
     this.#ended = true;

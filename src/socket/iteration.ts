@@ -1,6 +1,7 @@
 /** `for await (const chunk of socket)`: one chunk per pull. */
 
 import type { Buffer } from "node:buffer";
+import { type Keeper, KEEPS, type KeptSource } from "../base/keeping.ts";
 import type { Connection } from "./connection.ts";
 import type { ReadConsumer } from "./connection_ports.ts";
 import type { Taken } from "./read_loop.ts";
@@ -8,7 +9,7 @@ import type { Taken } from "./read_loop.ts";
 const DONE: IteratorReturnResult<undefined> = { value: undefined, done: true };
 
 /** The iteration of one socket. */
-export class SocketIteration implements ReadConsumer, AsyncIterableIterator<Buffer, undefined> {
+export class SocketIteration implements ReadConsumer, AsyncIterableIterator<Buffer, undefined>, KeptSource {
   readonly kind = "iteration";
   readonly unheard = false; // whoever leaves it destroys
   readonly #connection: Connection;
@@ -54,6 +55,12 @@ export class SocketIteration implements ReadConsumer, AsyncIterableIterator<Buff
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** What is kept counts as held for the connection. */
+  [KEEPS](keeper: Keeper): () => void {
+    (this.#connection.holders ??= []).push(keeper);
+    return () => this.#connection.account?.touch();
   }
 
   take(chunk: Buffer): Taken {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { createServer, MessageProtocol, type ServerOptions, type TcpServer, type TCPSocket } from "../../mod.ts";
-import { lengthPrefixed } from "../../src/framing/mod.ts";
+import { frames, lengthPrefixed } from "../../src/framing/mod.ts";
 import { createNetwork } from "../../src/testing/mod.ts";
 import { Account } from "../../src/socket/account.ts";
 import { MemoryBudget } from "../../src/limits/memory_budget.ts";
@@ -137,6 +137,32 @@ Deno.test("what nobody takes, and what waits to be sent, counts, with a budget a
     socket!.destroy();
     await until(() => app.connections.size === 0);
     assertEquals(app.metrics().heldBytes, 0);
+  }
+});
+
+Deno.test("what frames(socket) keeps of a frame counts, with a budget and without", async () => {
+  for (const memoryBudgetBytes of [Infinity, MIB]) {
+    const app = createServer("tcp", { limits: { memoryBudgetBytes } });
+    await using _closed = app;
+    app.onError(() => {});
+    app.onConnection(async (socket) => {
+      for await (const frame of frames(socket, lengthPrefixed())) socket.write(`${frame.length}\n`);
+    });
+    app.listen(0, "127.0.0.1");
+    const { port } = app.address()!; // it listens
+    using client = await LoopbackClient.connect("127.0.0.2", port);
+    client.write(half(100_000));
+    await until(() => held(app) === 100_004);
+    client.write(new Uint8Array(100_000));
+    assert(await client.reads("200000\n"));
+    await until(() => held(app) === 0);
+    if (memoryBudgetBytes === Infinity) continue;
+    const attackers = await Promise.all(
+      Array.from({ length: 3 }, () => LoopbackClient.connect("127.0.0.3", port)),
+    );
+    for (const attacker of attackers) attacker.write(half(500_000));
+    await until(() => app.metrics().closed.overflow > 0 && held(app) <= MIB);
+    for (const attacker of attackers) attacker[Symbol.dispose]();
   }
 });
 
