@@ -34,6 +34,7 @@ const steps: Step[] = [
   { name: "lint", args: ["lint"] },
   { name: "types", args: ["check", "--quiet"] },
   { name: "doc comments", args: ["doc", "--quiet", "--lint", ...Object.values(exports)] },
+  { name: "documentation", args: tool("check_documentation.ts") },
   { name: "import order", args: tool("check_imports.ts") },
   { name: "file sizes", args: tool("check_sizes.ts") },
   { name: "version", args: tool("check_version.ts") },
