@@ -6,7 +6,8 @@
  * deno install --global --allow-net --name vtcp jsr:@verb/tcp/cli
  * ```
  *
- * Talk to a server. A line that is typed is a message, a message that comes is a line; Ctrl-D ends:
+ * Talk to a server. Each line that you type is sent as a message, and each received message is printed as a line;
+ * Ctrl-D ends:
  *
  * ```sh
  * vtcp connect localhost:6379 --codec 'delimited:\r\n'
@@ -16,37 +17,37 @@
  * vtcp connect /run/app.sock
  * ```
  *
- * Be a server, on 127.0.0.1 unless told otherwise: an echo, one that throws everything away, or one that sends every
- * message to everybody else:
+ * Run a server, on 127.0.0.1 unless told otherwise: an echo, one that throws everything away (`sink`), or one that
+ * sends each message to all other clients (`chat`):
  *
  * ```sh
  * vtcp serve echo 3000
  * vtcp serve chat 0.0.0.0:3000 --cert cert.pem --key key.pem
  * ```
  *
- * Stand between a client and its server, and see every message that passes, decoded, with its time and its size. TLS may
- * be spoken on one side and not on the other:
+ * Show every message between a client and its server, decoded, with its time and size. Each side can be with or without
+ * TLS:
  *
  * ```sh
  * vtcp tap 4000 localhost:3000 --codec json
  * vtcp tap 4000 db.example:5433 --tls --codec raw --hex
  * ```
  *
- * Measure how long answers take at a steady rate. The time of a message begins when it was to be sent, so a server that
- * stops for a second is seen; a generator that waits for one answer before it asks again would have sent nothing:
+ * Measure how long answers take at a steady rate. The time of a message counts from the moment at which it was due, so
+ * that the pauses of a server are part of the result:
  *
  * ```sh
  * vtcp load localhost:3000 --codec json --message '{"type":"ping"}' --connections 50 --rate 5000 --seconds 30 --json
  * ```
  *
- * Codecs are `lines`, `ndjson`, `json` (behind a length of 4 bytes), `netstring`, `varint`, `length:BYTES` with `:le` for
- * little-endian, `delimited:TEXT` with the escapes of JavaScript, and `raw`. On a terminal control characters of peers are
- * shown as escapes, so that nothing a peer sends moves the cursor; where stdout is no terminal text is plain, and with
- * `raw` the bytes are untouched. Ctrl-C ends in order, a second one at once.
+ * Codecs are `lines`, `ndjson`, `json` (behind a length of 4 bytes), `netstring`, `varint`, `length:BYTES` with `:le`
+ * for little-endian, `delimited:TEXT` with the escapes of JavaScript, and `raw`. On a terminal, control characters of
+ * peers are shown as escapes, so that no peer can control it. Elsewhere text is printed as it is, and with `raw` the
+ * bytes are. Ctrl-C ends in order, a second one at once.
  *
- * It exits with 0, with 1 and one line on stderr for a failure, and with 2 for wrong usage; a reader of stdout that goes
- * away (`| head`) is no failure. It needs `--allow-net`, `--allow-read` for files of key material, and both `--allow-read`
- * and `--allow-write` for unix sockets.
+ * The exit code is 0, or 1 for a failure, with one line on stderr, or 2 for wrong usage. A reader of stdout that goes
+ * away (`| head`) is not a failure. It needs `--allow-net`, `--allow-read` for files of key material, and both
+ * `--allow-read` and `--allow-write` for unix sockets.
  *
  * @module
  */

@@ -10,7 +10,7 @@ import { type PoolMetrics, type PoolOptions, resolvePool } from "./pool_options.
 
 /** Options of `pool.acquire`. */
 export interface AcquireOptions {
-  /** Gives up waiting; the error is the signal's own reason. */
+  /** Ends the wait; the error is the signal's own reason. */
   signal?: AbortSignal;
 }
 

@@ -9,7 +9,7 @@
  * ```
  */
 export interface ByteSink {
-  /** Gives a buffer with room for `maxBytes` from index {@link ByteSink.at} on. Its contents are not cleared. */
+  /** Returns a buffer with room for `maxBytes` from index {@link ByteSink.at} on. Its contents are not cleared. */
   reserve(maxBytes: number): Uint8Array;
   /** Where in the reserved buffer to write. Valid from `reserve` to `commit`. */
   readonly at: number;

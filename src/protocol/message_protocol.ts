@@ -148,8 +148,8 @@ export class MessageProtocol<In = unknown, Out = In> {
   }
 
   /**
-   * Receives from now on, by one `data` listener, however often it is called. Returns the protocol. A peer that ends
-   * inside a message is told to {@link onError} as a `FrameError` (`ERR_FRAME_TRUNCATED`).
+   * Receives from now on, by one `data` listener, however often it is called. Returns the protocol. If the peer ends
+   * inside a message, {@link onError} gets a `FrameError` (`ERR_FRAME_TRUNCATED`).
    */
   attach(): this {
     this.#exchange.attach();

@@ -62,7 +62,7 @@ export type RequesterOptions<In, Out = In> = OrderedRequests<Out> | IdentifiedRe
 export interface RequestOptions {
   /** Replaces the requester's own `timeoutMs`, in milliseconds; `0` is no limit. */
   timeoutMs?: number;
-  /** Gives up waiting; the error is the signal's own reason. */
+  /** Ends the wait; the error is the signal's own reason. */
   signal?: AbortSignal;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Rooms: groups of connections. A message to a room is sent to all of its members, over Redis or NATS in other processes
- * too.
+ * Rooms: groups of connections. A message to a room is sent to all of its members, over Redis or NATS also to those in
+ * other processes.
  *
  * ```ts
  * import { createServer, MessageProtocol } from "@verb/tcp";

@@ -207,7 +207,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     return arrives && this.#membership.has(name, member);
   }
 
-  /** Takes a member out of a room. Gives false if it was not in it. */
+  /** Removes a member from a room. Returns false if it was not in it. */
   leave(name: string, member: RoomMember<In>): boolean {
     if (!this.#membership.remove(name, member)) return false;
     const id = this.#watched.get(member)?.id;
@@ -217,7 +217,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
     return true;
   }
 
-  /** Takes a member out of all its rooms; gives their names. */
+  /** Removes a member from all its rooms; returns their names. */
   leaveAll(member: RoomMember<In>): string[] {
     const names = this.roomsOf(member);
     for (const name of names) this.leave(name, member);

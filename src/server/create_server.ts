@@ -15,7 +15,8 @@ export const ServerProtocol: {
 export type ServerProtocol = typeof ServerProtocol[keyof typeof ServerProtocol];
 
 /**
- * Makes a server. `protocol` is {@link ServerProtocol}.TCP where no argument is given; anything else is a TypeError.
+ * Makes a server. Without arguments the protocol is {@link ServerProtocol}.TCP, the only one; another one is a
+ * TypeError.
  *
  * @example
  * ```ts

@@ -55,11 +55,11 @@ export interface ServerLimits extends SocketLimits {
   acceptsPerSecondPerAddress?: number;
   /**
    * Most bytes that the library holds for all connections together: parts of frames, messages that wait, chunks that
-   * nobody has taken, and what waits to be sent; what is queued for many by reference (`sendEncoded`, a large `write`)
-   * counts once. From 80 % on new connections wait, for a second at most, so that peers that hold much cannot keep others
-   * out. Above 100 % the largest holder of the address that holds most is destroyed with `EOVERFLOW`, reason `overflow`,
-   * one after the other, down to 90 %. What the kernel and the TLS engine hold is not counted, nor what the program itself
-   * keeps. The process takes more than that: see the guide `security.md`.
+   * were not read, and what waits to be sent; what is queued for many by reference (`sendEncoded`, a large `write`)
+   * counts once. From 80 % on new connections wait, for a second at most, so that peers that hold much cannot keep
+   * others out. Above 100 % the largest holder of the address that holds most is destroyed with `EOVERFLOW`, reason
+   * `overflow`, one after the other, down to 90 %. What the kernel and the TLS engine hold is not counted, nor what the
+   * program itself keeps. The process takes more than that: see the guide `security.md`.
    *
    * @default {Infinity}
    */

@@ -38,7 +38,7 @@ export interface ConnectOptions {
    * their client. Its bytes are not counted.
    */
   proxyHeader?: ProxyHeaderOptions;
-  /** Gives up connecting; the error is the signal's own reason. Once connected it has no effect. */
+  /** Ends the connect; the error is the signal's own reason. Once connected it has no effect. */
   signal?: AbortSignal;
   /** Connects in a network in memory, made by `createNetwork` of `@verb/tcp/testing`, instead of the system's. */
   network?: VirtualNetwork;

@@ -28,9 +28,9 @@ export interface UpgradeState {
    */
   leftover?: Uint8Array;
   /**
-   * For protocols in which TLS begins at once, without an answer to wait for: the bytes behind the command that you have
-   * read already. They are the beginning of the peer's handshake, and what has come behind them and nobody has read yet
-   * goes on with it. Give it even if it is empty. Leave the bytes alone until the upgrade is done.
+   * For protocols in which TLS begins at once, without an answer to wait for: the bytes after the command that you have
+   * already read, even if there are none. They are the beginning of the peer's handshake; received bytes that were not
+   * read yet follow them. Do not change the bytes until the upgrade is done.
    */
   head?: Uint8Array;
 }

@@ -26,7 +26,7 @@ export interface ServerMetrics {
   /** Bytes the kernel took so far, from open connections too. */
   readonly bytesWritten: number;
   /**
-   * Bytes that the library holds for open connections: parts of frames, messages that wait, chunks that nobody has taken,
+   * Bytes that the library holds for open connections: parts of frames, messages that wait, chunks that were not read,
    * and what waits to be sent. What is queued for many by reference counts once.
    */
   readonly heldBytes: number;

@@ -7,8 +7,8 @@ import { memoryPair } from "../transport/memory.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /**
- * Gives two sockets that are connected with each other in memory: no server, no port, no permission. Both have the habits
- * of a client's socket: an error that nobody listens for is uncaught. `options` are for both.
+ * Makes two sockets that are connected with each other in memory: no server, no port, no permission. Both have the
+ * habits of a client's socket: an error that nobody listens for is uncaught. `options` are for both.
  *
  * @example
  * ```ts
