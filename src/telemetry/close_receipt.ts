@@ -27,20 +27,37 @@ export const CLOSE_REASONS = [
   "heartbeat",
 ] as const satisfies readonly CloseReason[];
 
-/** Why a connection ended; the same words in receipts, metrics and logs. */
+/**
+ * Why a connection ended; the same words in receipts, metrics and logs:
+ *
+ * - `local`: our side ended first, then the peer's;
+ * - `peer`: the peer's side ended first, then ours;
+ * - `reset`: the peer reset the connection, or a write found it gone;
+ * - `truncated`: a TLS connection ended without close_notify;
+ * - `destroyed`: `destroy()` was called without an error;
+ * - `error`: `destroy(error)` was called, or a handler threw;
+ * - `protocol`: the peer broke the protocol (a `FrameError`, or a wrong PROXY header);
+ * - `overflow`: the write queue or the memory budget was full;
+ * - `shed`: it had never sent a byte and made room for another connection (`limits.shedSilent`);
+ * - `shutdown`: the server closed and `drainMs` was over;
+ * - `refused`: the connect failed;
+ * - `tls`: the TLS handshake failed;
+ * - `heartbeat`: the peer did not answer pings;
+ * - `deadline:...`: the deadline of that name was over.
+ */
 export type CloseReason =
-  | "local" // we ended first, the peer followed
-  | "peer" // the peer ended first, we followed
-  | "reset" // the peer reset the connection, or was found gone by a write
-  | "truncated" // TLS only: the stream ended without close_notify
-  | "destroyed" // `destroy()` without an error
-  | "error" // `destroy(error)`, or a handler threw
-  | "protocol" // the peer broke the protocol (a `FrameError`)
-  | "overflow" // the write queue's bound
-  | "shed" // it had never sent a byte and made room for another (`limits.shedSilent`)
-  | "shutdown" // the server's drain ran out of time
-  | "refused" // a connect that failed
-  | "tls" // the handshake failed
+  | "local"
+  | "peer"
+  | "reset"
+  | "truncated"
+  | "destroyed"
+  | "error"
+  | "protocol"
+  | "overflow"
+  | "shed"
+  | "shutdown"
+  | "refused"
+  | "tls"
   | "deadline:connect"
   | "deadline:proxy"
   | "deadline:handshake"

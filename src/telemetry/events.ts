@@ -12,11 +12,14 @@ export interface TelemetryPeer {
   readonly remotePort: number | undefined;
 }
 
-/** What was done about an accept that failed. */
-export type AcceptErrorVerdict =
-  | "next" // one peer's fault: it was gone before we took it
-  | "pause" // no descriptors or memory: go on a little later
-  | "unknown"; // never seen: tell, and go on a little later
+/**
+ * What the server does after an accept that failed.
+ *
+ * - `next`: the peer was gone before it was accepted; the server accepts the next one;
+ * - `pause`: descriptors or memory ran out; the server goes on a little later;
+ * - `unknown`: an error that is not known; the server goes on a little later.
+ */
+export type AcceptErrorVerdict = "next" | "pause" | "unknown";
 
 /** The events by their types, with what belongs to each. Sizes, codes and addresses, never what was sent. */
 export interface TelemetryEvents {
