@@ -18,9 +18,15 @@ import {
 export interface MessageHeartbeatOptions<In, Out = In> extends HeartbeatOptions {
   /** Makes a ping. */
   ping: () => In;
-  /** Whether a message answers our ping: it gives the round-trip time and does not reach `onMessage`. */
+  /**
+   * Whether a message answers our ping. Such a message gives the round-trip time and does not reach `onMessage`. Left
+   * out, there is no round-trip time.
+   */
   isPong?: (message: Out) => boolean;
-  /** Whether a message is the peer's ping: it is answered and does not reach `onMessage`. Needs `pong`. */
+  /**
+   * Whether a message is the peer's ping. It is answered by `pong`, which is needed with it, and does not reach
+   * `onMessage`. Left out, the peer's pings are not answered.
+   */
   isPing?: (message: Out) => boolean;
   /** Makes the answer to a ping of the peer. */
   pong?: (ping: Out) => In;

@@ -75,7 +75,10 @@ export interface ServerOptions {
    * @default {"off"}
    */
   proxyProtocol?: "off" | "required" | ProxyProtocolOptions;
-  /** Speaks TLS: the certificate, its key, and the rules. They are read and verified at `listen`. */
+  /**
+   * TLS: the certificate, its key, and the rules. They are read and verified at `listen`. Left out, the server uses
+   * plain TCP.
+   */
   tls?: TlsOptions;
 }
 

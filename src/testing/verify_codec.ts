@@ -31,8 +31,8 @@ export interface VerifyCodecOptions<In, Out = In> {
    */
   received?: readonly Out[];
   /**
-   * The messages as bytes, for a codec that only receives, one whose frames differ from time to time, or to hold it to
-   * known bytes: `encode` is not asked then.
+   * The messages as bytes; then `encode` is not called. For codecs that only receive, for codecs whose frames vary, or
+   * to check against known bytes.
    */
   wire?: Uint8Array;
   /** Complete frames that are bad: each must give exactly one `MessageError`. Left out, none is tried. */

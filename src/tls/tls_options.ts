@@ -86,8 +86,8 @@ export interface TlsOptions extends TlsCertificate {
 export interface ClientTlsOptions {
   /**
    * The certificates of the authorities (CA) that are trusted: with the engine `"node"` instead of the built-in ones,
-   * with `"deno"` in addition to them. With `"node"` a certificate of X.509 version 1 is refused, because the engine
-   * does not verify that its owner has the key.
+   * with `"deno"` in addition to them. Left out, only the built-in ones are. With `"node"` a certificate of X.509
+   * version 1 is refused, because the engine does not verify that its owner has the key.
    */
   ca?: Pem;
   /**
@@ -96,7 +96,10 @@ export interface ClientTlsOptions {
    * @default the host that is connected to
    */
   servername?: string;
-  /** Replaces the check of the name: returns an error for a certificate that is not the right one. */
+  /**
+   * Replaces the check of the name: returns an error for a certificate that is not the right one. Left out, the
+   * certificate must be for `servername`.
+   */
   checkServerIdentity?: (servername: string, certificate: PeerCertificate) => Error | undefined;
   /**
    * Ends the connection if the server's certificate is not accepted. With `false` check `socket.authorized` yourself.
