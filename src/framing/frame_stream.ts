@@ -12,12 +12,12 @@ export interface FrameDecoderStreamOptions {
   onInvalid?: (error: MessageError) => void;
 }
 
-/** Messages decoded ahead of the reader. */
-const READ_AHEAD_MESSAGES = 1;
+/** None: whoever asks for no more works on the message that it has, and a server that closes waits for that. */
+const READ_AHEAD_MESSAGES = 0;
 
 /**
- * Decodes bytes into messages: a pair of streams for `pipeThrough`. It decodes when it is read, at most one message
- * ahead; a chunk is taken when the one before is used up. An end of input inside a frame is an error
+ * Decodes bytes into messages: a pair of streams for `pipeThrough`. It decodes when it is read, no
+ * message ahead; a chunk is taken when the one before is used up. An end of input inside a frame is an error
  * (`ERR_FRAME_TRUNCATED`). Every message before an error can be read before the error comes; a TransformStream would
  * drop them.
  *
@@ -125,18 +125,17 @@ class DecoderPump<T> {
     wanted.resolve();
   }
 
-  /** Fills the reader's queue from the decoder. False: nothing came and more bytes are needed. */
+  /** Gives the reader one message. False: nothing came and more bytes are needed. */
   #advance(): boolean {
     const reader = this.reader!; // set when the stream was made, before anybody can pull
-    let some = false;
-    // Null only after an error, which ends all of this.
-    while (!this.#failed && !this.#cancelled && !this.#resting && reader.desiredSize! > 0) {
+    if (!this.#failed && !this.#cancelled && !this.#resting) {
       const message = this.#next();
-      if (message === undefined || this.#cancelled) break;
-      reader.enqueue(message);
-      some = true;
+      if (message !== undefined && !this.#cancelled) {
+        reader.enqueue(message);
+        return true;
+      }
     }
-    if (some || this.#cancelled) return true;
+    if (this.#cancelled) return true;
     if (this.#resting) return false;
     if (this.#failed) {
       this.#fail(reader); // what was decoded before has been read

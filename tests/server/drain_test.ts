@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertStrictEquals, assertThrows } from "@std/assert";
 import { once } from "node:events";
 import { createServer, MessageProtocol, type ServerOptions, type TCPSocket } from "../../mod.ts";
+import { FrameDecoderStream, frames, lines } from "../../src/framing/mod.ts";
 import { Peer } from "../documentation/peer.ts";
 
 /** A server, and a peer connected to it. */
@@ -238,6 +239,34 @@ for (const face of ["iteration", "readable"] as const) {
     await taken;
     assertEquals((await app.close({ drainMs: 20 })).forced, 1);
     peer.close();
+  });
+}
+
+const LOOPS: Record<string, (socket: TCPSocket) => AsyncIterable<string>> = {
+  "frames()": (socket) => frames(socket, lines()),
+  "frames() of readable": (socket) => frames(socket.readable, lines()),
+  "FrameDecoderStream": (socket) => socket.readable.pipeThrough(new FrameDecoderStream(lines())),
+};
+
+for (const [face, messagesOf] of Object.entries(LOOPS)) {
+  Deno.test(`messages are answered by a loop over ${face} that takes its time`, async () => {
+    const working = Promise.withResolvers<void>();
+    const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+    const { app, peer } = await open(async (socket) => {
+      for await (const message of messagesOf(socket)) {
+        take();
+        await working.promise;
+        socket.write(`${message}!`);
+      }
+    });
+    await peer.write("one\n");
+    await taken;
+    const closed = app.close({ drainMs: 60_000 });
+    await new Promise((resolve) => setTimeout(resolve)); // a drain that does not wait has ended the socket by then
+    working.resolve();
+    assertEquals(String(await peer.readToEnd()), "one!");
+    peer.close();
+    assertEquals((await closed).ended, 1);
   });
 }
 
