@@ -165,7 +165,12 @@ export class Workers extends EventEmitter<WorkersEvents> {
       await this.#ready;
       for (const thread of [...this.#serving.keys()]) {
         if (this.#closing !== undefined) return;
-        await this.#run(false);
+        try {
+          await this.#run(false);
+        } catch (error) {
+          if (this.#closing !== undefined) return; // nobody wants it any more
+          throw error;
+        }
         this.#serving.delete(thread);
         await thread.close(options);
       }

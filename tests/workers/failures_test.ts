@@ -93,6 +93,16 @@ Deno.test("a worker that goes while limits change does not keep the others from 
   await socket.closed;
 });
 
+Deno.test("restart() ends quietly when the workers are closed meanwhile", async () => {
+  const workers = startWorkers(MODULE, { count: 2 });
+  await workers.ready;
+  const restarted = workers.restart();
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve(); // a new worker is being started
+  await workers.close();
+  await restarted;
+  assertEquals(workers.size, 0);
+});
+
 Deno.test("metrics() does not wait for a worker that is blocked: its last word stands", async () => {
   await using workers = startWorkers(MODULE, { count: 1 });
   await workers.ready;
