@@ -21,7 +21,7 @@ import type { ByteSink } from "./byte_sink.ts";
 export interface Codec<In, Out = In> {
   /** A decoder for one stream of bytes, from its beginning. */
   decoder(): FrameDecoder<Out>;
-  /** The whole frame of one message, in a buffer that is the caller's for good. Throws for what cannot be sent. */
+  /** The whole frame of one message, in a buffer that the codec does not use again. Throws for what cannot be sent. */
   encode(message: In): Uint8Array<ArrayBuffer>;
   /**
    * The same, written straight into a queue; optional, `encode` is used without it. Throws before anything is

@@ -17,8 +17,8 @@ import { DEFAULT_MAX_FRAME_BYTES, QueuedDecoder, tooLarge } from "./queued_decod
 /** What ends a frame and how large it may be. */
 export interface DelimitedOptions {
   /**
-   * The delimiters, at least one; a string stands for its UTF-8. The earliest in the stream ends the frame, and of those
-   * that begin there the longest. The first one is what is sent.
+   * The delimiters, at least one; a string stands for its UTF-8. The earliest one in the stream ends the frame; of
+   * several that begin at the same byte, the longest. The first one of the array is sent.
    */
   delimiters: readonly (string | Uint8Array)[];
   /**

@@ -49,9 +49,10 @@ export interface LengthPrefixedOptions {
    */
   offset?: number;
   /**
-   * What to add to the number in the field to get the bytes behind the field: negative where the number counts the
-   * header too, positive where more of a header follows that it does not count. The same as Netty's `lengthAdjustment`,
-   * and as tokio's `length_adjustment` unless `num_skip` is set there: tokio counts from the end of what it skips.
+   * What to add to the number in the field to get the number of bytes after the field: negative where the number counts
+   * the header, too; positive where more header bytes follow that it does not count. The same as Netty's
+   * `lengthAdjustment`, and as tokio's `length_adjustment` unless `num_skip` is set there: tokio counts from the end of
+   * what it skips.
    *
    * @default {0}
    */

@@ -78,7 +78,7 @@ function hashOf(text: string): string {
  * A request for any path gets the page, or its messages if it accepts `text/event-stream`. Requests for a `Host` that
  * is neither a loopback name nor in `hosts` are refused, and without a `token` those from other machines, too.
  *
- * @throws {TypeError} For options that make no sense, such as `hosts` without a `token`.
+ * @throws {TypeError} For invalid options, such as `hosts` without a `token`.
  *
  * @example
  * ```ts

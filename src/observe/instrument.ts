@@ -38,7 +38,7 @@ export interface InstrumentOptions {
  * where `connect` was called. With `undefined` instead of a server only dials are traced. There is no span for a whole
  * connection, which may last for weeks.
  *
- * @throws {TypeError} For options that make no sense.
+ * @throws {TypeError} For invalid options.
  *
  * @example
  * ```ts

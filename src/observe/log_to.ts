@@ -33,7 +33,7 @@ export interface LogOptions {
  * `event`, `server`, and what belongs to the event. Everything but printable ASCII is escaped, so that no peer can
  * forge a line or control a terminal. Lines contain addresses, but no payload.
  *
- * @throws {TypeError} For options that make no sense.
+ * @throws {TypeError} For invalid options.
  *
  * @example
  * ```ts

@@ -19,8 +19,8 @@ export interface FramedEvents<Out> {
   /** A message came. */
   message: [message: Out];
   /**
-   * A `MessageError` for one bad message, behind which the stream goes on, or what the socket ended with: the `FrameError`
-   * that destroyed it, a reset (`ECONNRESET`), a deadline. `close` of the socket follows those.
+   * A `MessageError` for one bad message, after which the stream goes on, or the error that ended the connection: a
+   * `FrameError`, a reset (`ECONNRESET`), a deadline. `close` of the socket follows such an error.
    */
   error: [error: SocketError];
 }
@@ -196,9 +196,9 @@ export class FramedSocket<In, Out = In> extends EventEmitter<FramedEvents<Out>> 
   }
 
   /**
-   * Stops receiving and hands back the bytes that were not consumed, for a change of protocol in mid-stream: give them to
-   * the next `framed` as `head`. Called from within a `message` listener, the rest begins right behind that message.
-   * A heartbeat stops.
+   * Stops receiving and hands back the bytes that were not consumed, for a change of protocol in mid-stream: give them
+   * to the next `framed` as `head`. Called inside a `message` listener, the rest begins right after that message. A
+   * heartbeat stops.
    */
   takeRest(): Uint8Array {
     return this.#exchange.takeRest();

@@ -15,7 +15,7 @@ import type { MessageHeartbeatOptions } from "./message_heartbeat.ts";
 
 /** How messages look and how large they may be. */
 export interface MessageProtocolOptions<In, Out = In> extends MessageRate {
-  /** The codec; JSON behind a length of 4 bytes, big-endian, where left out. */
+  /** The codec; JSON after a length field of 4 bytes, big-endian, where left out. */
   codec?: Codec<In, Out>;
   /**
    * Longest message in bytes, for the default codec. A peer that announces more is cut off.
@@ -49,9 +49,9 @@ export function defaultCodec<In, Out>(maxFrameBytes?: number): Codec<In, Out> {
 export let exchangeOfProtocol: <In, Out>(peer: MessageProtocol<In, Out>) => FrameExchange<In, Out>;
 
 /**
- * Messages over a socket: JSON behind its length in 4 bytes, or any other codec. Making one costs nothing and adds no
- * listener, so it may be made anew for every message that is only sent. To receive, feed it by {@link handleData} or call
- * {@link attach}.
+ * Messages over a socket: JSON after a length field of 4 bytes, or any other codec. Making one costs nothing and adds
+ * no listener, so it may be made anew for every message that is only sent. To receive, feed it by {@link handleData} or
+ * call {@link attach}.
  *
  * @example
  * ```ts
@@ -214,9 +214,8 @@ export class MessageProtocol<In = unknown, Out = In> {
   }
 
   /**
-   * Stops receiving and hands back the bytes that were not consumed: for a change of protocol in mid-stream. Called from
-   * within `onMessage`, the rest begins right behind that message.
-   * A heartbeat stops.
+   * Stops receiving and hands back the bytes that were not consumed: for a change of protocol in mid-stream. Called
+   * inside `onMessage`, the rest begins right after that message. A heartbeat stops.
    */
   takeRest(): Uint8Array {
     return this.#exchange.takeRest();

@@ -134,7 +134,7 @@ export class Rooms<In = unknown, Data = unknown> extends EventEmitter<RoomsEvent
   #ids = 0;
   #closed = false;
 
-  /** Makes rooms without members. Throws a TypeError or RangeError for options that make no sense. */
+  /** Makes rooms without members. Throws a TypeError or RangeError for invalid options. */
   constructor(options: RoomsOptions<In> = {}) {
     super();
     checkKeys("options", options, KEYS);

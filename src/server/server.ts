@@ -144,7 +144,7 @@ export class TcpServer<State = unknown> extends EventEmitter<TcpServerEvents<Sta
   listen(listener: () => void): this;
   /** On a unix socket. */
   listen(path: string, listener?: () => void): this;
-  /** As the object says. */
+  /** By an object. */
   listen(options: ListenOptions, listener?: () => void): this;
   listen(...args: unknown[]): this {
     if (this.listening) throw listensAlready("Cannot listen: the server listens already");

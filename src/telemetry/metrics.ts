@@ -27,7 +27,7 @@ export interface ServerMetrics {
   readonly bytesWritten: number;
   /**
    * Bytes that the library holds for open connections: parts of frames, messages that wait, chunks that were not read,
-   * and what waits to be sent. What is queued for many by reference counts once.
+   * and what waits to be sent. What is queued for many connections by reference counts once.
    */
   readonly heldBytes: number;
   /** The part of it that waits to be sent. */

@@ -354,7 +354,7 @@ async function askQuietly(thread: WorkerThread): Promise<void> {
  * can share a port by itself. If it cannot, Deno has to run with `--unstable-net`; without that flag `ready` rejects
  * with `ERR_FEATURE_UNAVAILABLE`.
  *
- * @throws {TypeError | RangeError} For options that make no sense.
+ * @throws {TypeError | RangeError} For invalid options.
  *
  * @example
  * ```ts ignore
