@@ -67,9 +67,11 @@ export function announceEnd(
     (refused !== undefined && isUsers(refused));
   companions?.writesOver();
   const settleCallbacks = () => {
-    const cause = error ?? (connection.transport === undefined ? neverConnectedError() : destroyedError("write"));
+    // Made for somebody only: it costs more than the rest of an end.
+    let made = error;
+    const cause = () => made ??= connection.transport === undefined ? neverConnectedError() : destroyedError("write");
     queue.abort(cause);
-    for (const callback of endCallbacks) connection.settle(callback, cause);
+    for (const callback of endCallbacks) connection.settle(callback, cause());
   };
   connectFailed?.(error);
   // As in Node: with a write in flight its failure, and so that of the rest, is told after the error.

@@ -251,8 +251,8 @@ export class WriteQueue implements ByteSink {
     this.#transport = undefined;
   }
 
-  /** Throws away what is queued and fails its callbacks. */
-  abort(error: Error): void {
+  /** Throws away what is queued and fails its callbacks, if there are any, with what `error` gives. */
+  abort(error: () => Error): void {
     this.lostBytes += this.length;
     const callbacks = this.#callbacks?.slice(this.#settled);
     this.#tail =
@@ -261,7 +261,7 @@ export class WriteQueue implements ByteSink {
       this.#reserved =
         undefined;
     this.#tailBytes = this.length = 0;
-    if (callbacks !== undefined) { for (const { callback } of callbacks) this.#port.settle(callback, error); }
+    if (callbacks !== undefined) { for (const { callback } of callbacks) this.#port.settle(callback, error()); }
   }
 
   /** Gives the kernel the next piece, or comes to an end. */

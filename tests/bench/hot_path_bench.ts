@@ -84,6 +84,18 @@ for (const [name, folder] of versions) {
   const [bulk] = await connect((socket) => socket.on("data", (data) => socket.write(data)));
   bench("echo, 64 KiB", async () => await bulk.bring(large, CHUNKS, CHUNKS * CHUNK_BYTES));
 
+  const listener = new MockListener();
+  const guests = library.createServer();
+  guests.onConnection((socket: TCPSocket) => socket.on("data", (data) => socket.write(data))).listen(1, "127.0.0.1");
+  listener[Symbol.dispose](); // it goes on for those that listen already
+  bench("a connection, 64 B there and back", async () => {
+    for (let count = 0; count < MESSAGES; count++) {
+      const wire = listener.connect();
+      await wire.bring(small, 1, small.length);
+      await wire.end();
+    }
+  });
+
   const serveBinary = (socket: TCPSocket) => {
     const protocol = new library.MessageProtocol(socket, { codec: framing.lengthPrefixed() }).attach();
     protocol.onMessage = (message: Uint8Array) => protocol.send(message);

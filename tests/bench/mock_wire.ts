@@ -17,6 +17,7 @@ export class MockWire {
   #buffer: Uint8Array | undefined;
   #got: (bytes: number | null) => void = () => {};
   #over: () => void = () => {};
+  #closed: () => void = () => {};
 
   /** Brings `chunk` so many times; resolves when the next read waits, and as many bytes have been written. */
   bring(chunk: Uint8Array<ArrayBuffer>, times: number, answerBytes: number): Promise<void> {
@@ -31,6 +32,13 @@ export class MockWire {
       this.#got(this.#fill(buffer));
     }
     return over;
+  }
+
+  /** The peer ends; resolves when the connection has been closed. */
+  end(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#closed = resolve);
+    this.#got(null);
+    return closed;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
@@ -53,6 +61,7 @@ export class MockWire {
 
   close(): void {
     this.#got(null);
+    this.#closed();
   }
 
   setNoDelay(): void {}

@@ -50,7 +50,7 @@ unit("WriteQueue gives no staging buffer back that a write still looks at when i
   await turn();
   const own = transport.writes[0]?.buffer;
   queue.close();
-  queue.abort(new Error("gone"));
+  queue.abort(() => new Error("gone"));
   const borrowed = Array.from({ length: 300 }, borrowStaging);
   assertEquals(borrowed.some((buffer) => buffer.buffer === own), false);
   for (const buffer of borrowed) returnStaging(buffer);

@@ -134,7 +134,7 @@ unit("WriteQueue writes nothing more after a callback closed it", async () => {
   queue.append(bytes(1, 2));
   queue.whenSent(() => {
     queue.close();
-    queue.abort(new Error("enough"));
+    queue.abort(() => new Error("enough"));
     transport.close();
   });
   const log: string[] = [];
@@ -158,7 +158,7 @@ unit("WriteQueue.abort() fails every callback in order and forgets the bytes", a
   transport.close();
   await concluded;
   queue.close();
-  queue.abort(new Error("gone"));
+  queue.abort(() => new Error("gone"));
   assertEquals([log, queue.length, queue.hasCallbacks], [["a: gone", "b: gone", "c: gone"], 0, false]);
   assertEquals([queue.sentBytes, queue.lostBytes, port.told.at(-1)], [2, 7, "wrote 2"]);
 });
@@ -167,8 +167,8 @@ unit("WriteQueue.abort() twice calls back once", async () => {
   const { queue } = makeQueue();
   const log: string[] = [];
   write(queue, 3, "a", log);
-  queue.abort(new Error("gone"));
-  queue.abort(new Error("again"));
+  queue.abort(() => new Error("gone"));
+  queue.abort(() => new Error("again"));
   await turn();
   assertEquals(log, ["a: gone"]);
 });
@@ -185,7 +185,7 @@ unit("WriteQueue hands a failed write to its port and calls nobody back by itsel
   await turn();
   assertEquals(log, ["a at 2"]);
   assertStrictEquals(port.failure, mine);
-  queue.abort(mine);
+  queue.abort(() => mine);
   assertEquals(log, ["a at 2", "b: no route"]);
 });
 
