@@ -288,9 +288,17 @@ export class WriteQueue implements ByteSink {
     this.handedBytes = this.sentBytes + bytes.length;
     this.#given = bytes.length;
     this.#to = transport;
-    this.#took ??= (taken) => this.#written(taken);
-    this.#failed ??= (error) => this.#fail(error);
+    if (this.#took === undefined) this.#hear();
     transport.write(bytes).then(this.#took, this.#failed);
+  }
+
+  // By way of variables: a function that is written behind `??=` is made among what is old already, and with it all that it
+  // refers to outlives the collections of what is young.
+  #hear(): void {
+    const took = (taken: number) => this.#written(taken);
+    const failed = (error: unknown) => this.#fail(error);
+    this.#took = took;
+    this.#failed = failed;
   }
 
   /** The kernel took so many bytes of what it was given. */
