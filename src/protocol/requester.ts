@@ -179,7 +179,8 @@ export class Requester<In, Out = In> {
     if (signal !== undefined) {
       const abort = () => this.#giveUp(request, signal.reason);
       signal.addEventListener("abort", abort);
-      request.forget = () => signal.removeEventListener("abort", abort);
+      const forget = () => signal.removeEventListener("abort", abort); // a variable, see WriteQueue
+      request.forget = forget;
     }
   }
 

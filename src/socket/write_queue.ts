@@ -292,8 +292,8 @@ export class WriteQueue implements ByteSink {
     transport.write(bytes).then(this.#took, this.#failed);
   }
 
-  // By way of variables: a function that is written behind `??=` is made among what is old already, and with it all that it
-  // refers to outlives the collections of what is young.
+  // By way of variables: a function that is assigned to a property as it is written is made among what is old already, and
+  // with it all that it refers to outlives the collections of what is young.
   #hear(): void {
     const took = (taken: number) => this.#written(taken);
     const failed = (error: unknown) => this.#fail(error);

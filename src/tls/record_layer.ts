@@ -39,12 +39,14 @@ export class RecordLayer {
     this.#handle = handle;
     this.#writeBuffer = writeBuffer;
     const { onread } = handle;
-    handle.onread = (bytes) => {
+    // By way of a variable: assigned as it is written, a function would be made among what is old already.
+    const arrived = (bytes?: ArrayBuffer) => {
       // Without bytes it is the end, which the streams tell as ever.
       if (bytes === undefined) return onread.call(handle, bytes);
       this.#delivered = true;
       receiver.arrived(new Uint8Array(bytes));
     };
+    handle.onread = arrived;
     handle.readStart(); // from now on it calls the new one
   }
 
