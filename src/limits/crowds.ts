@@ -27,6 +27,7 @@ class List<Item extends Link<Item>> {
     else item.before.after = item.after;
     if (item.after === undefined) this.#last = item.before;
     else item.after.before = item.before;
+    item.before = item.after = undefined; // what has left must not keep those who came later
   }
 }
 

@@ -43,9 +43,17 @@ export interface Connections<State = unknown> extends Iterable<TCPSocket<State>>
   closeIdle(silentMs: number): number;
 }
 
+/**
+ * Where a socket stands. A map that has been rebuilt keeps its old table, with all that stood in it, until the next full
+ * collection of garbage. Where thousands come and go a second that would be nearly all of them, so a seat is left empty.
+ */
+interface Seat<State> {
+  socket: TCPSocket<State> | undefined;
+}
+
 /** The live set and its bound. */
 export class ConnectionSet<State> implements Connections<State> {
-  readonly #sockets = new Map<number, TCPSocket<State>>();
+  readonly #seats = new Map<number, Seat<State>>();
   readonly #max: () => number;
   // Made by the first `byAddress`: a server that never asks need not pay for it.
   #byAddress: Map<string, Set<TCPSocket<State>>> | undefined;
@@ -58,15 +66,15 @@ export class ConnectionSet<State> implements Connections<State> {
   }
 
   get size(): number {
-    return this.#sockets.size;
+    return this.#seats.size;
   }
 
   get(id: number): TCPSocket<State> | undefined {
-    return this.#sockets.get(id);
+    return this.#seats.get(id)?.socket;
   }
 
-  [Symbol.iterator](): MapIterator<TCPSocket<State>> {
-    return this.#sockets.values();
+  *[Symbol.iterator](): Generator<TCPSocket<State>, undefined> {
+    for (const { socket } of this.#seats.values()) if (socket !== undefined) yield socket;
   }
 
   byAddress(address: string): TCPSocket<State>[] {
@@ -94,16 +102,19 @@ export class ConnectionSet<State> implements Connections<State> {
 
   /** Whether one more would be too many. */
   get full(): boolean {
-    return this.#sockets.size + this.reserved >= this.#max();
+    return this.#seats.size + this.reserved >= this.#max();
   }
 
   add(socket: TCPSocket<State>): void {
-    this.#sockets.set(socket.id, socket);
+    this.#seats.set(socket.id, { socket });
     if (this.#byAddress !== undefined) this.#index(socket);
   }
 
   remove(socket: TCPSocket<State>): void {
-    if (!this.#sockets.delete(socket.id)) return;
+    const seat = this.#seats.get(socket.id);
+    if (seat === undefined) return;
+    seat.socket = undefined;
+    this.#seats.delete(socket.id);
     if (this.#byAddress !== undefined) this.#forget(socket, this.#byAddress);
     this.boundMoved();
   }

@@ -21,16 +21,18 @@ interface Guest {
   standing: Standing<Guest> | undefined;
   /** Its place among those who are being prepared; undefined once it is announced. */
   place: Standing<Guest> | undefined;
-  /** Makes room; false if that is not possible just now. */
-  shed: () => boolean;
+  /** Makes room; false if that is not possible just now. Undefined when it has left: nothing of it is kept. */
+  shed: (() => boolean) | undefined;
 }
 
 /** See the module's comment. */
 export class Gate {
   #limits: ResolvedServerLimits;
   #proxy: ProxyRule | undefined;
-  // By the transport while it is being prepared, then by the socket.
-  readonly #guests = new Map<object, Guest>();
+  readonly #guests = new Set<Guest>();
+  // By the transport while it is being prepared, then by the socket. Weak, because a map that has been rebuilt keeps for
+  // long what stood in it.
+  readonly #owned = new WeakMap<object, Guest>();
   readonly #counts = new AddressCounts();
   readonly #silent = new Crowds<Guest>();
   readonly #preparing = new Crowds<Guest>();
@@ -52,7 +54,7 @@ export class Gate {
     else this.#rates.perSecond = rate;
     const { watches } = this;
     const same = watches === watched && limits.shedSilent === shedSilent;
-    if (!same) { for (const owner of [...this.#guests.keys()]) this.leave(owner); }
+    if (!same) { for (const guest of this.#guests) this.#leave(guest); }
     return watches && !same;
   }
 
@@ -97,7 +99,8 @@ export class Gate {
     const counted = address === undefined ? undefined : addressKey(address);
     const crowd = counted ?? addressKey(endpointOf(transport.remoteAddr).address ?? "unix");
     const guest: Guest = { counted, standing: undefined, place: undefined, shed };
-    this.#guests.set(owner, guest);
+    this.#guests.add(guest);
+    this.#owned.set(owner, guest);
     if (counted !== undefined) this.#counts.add(counted);
     // A balancer's own connections, once they are known as such, are let be.
     const own = transport.proxy !== undefined && address === undefined;
@@ -108,24 +111,31 @@ export class Gate {
 
   /** Another object stands for it now, and perhaps it is announced; its age stays. */
   move(from: object, to: object, shed: () => boolean, announced = false): void {
-    const guest = this.#guests.get(from);
-    if (guest === undefined) return;
-    this.#guests.delete(from);
+    const guest = this.#owned.get(from);
+    if (guest?.shed === undefined) return;
+    this.#owned.delete(from);
     if (announced) this.#prepared(guest);
     guest.shed = shed;
-    this.#guests.set(to, guest);
+    this.#owned.set(to, guest);
   }
 
   /** It is no longer silent. */
   spoke(owner: object): void {
-    const guest = this.#guests.get(owner);
+    const guest = this.#owned.get(owner);
     if (guest !== undefined) this.#hear(guest);
   }
 
   leave(owner: object): void {
-    const guest = this.#guests.get(owner);
+    const guest = this.#owned.get(owner);
     if (guest === undefined) return;
-    this.#guests.delete(owner);
+    this.#owned.delete(owner);
+    this.#leave(guest);
+  }
+
+  #leave(guest: Guest): void {
+    // After other rules nobody inside is counted until it is told anew.
+    if (!this.#guests.delete(guest)) return;
+    guest.shed = undefined;
     this.#hear(guest);
     this.#prepared(guest);
     if (guest.counted !== undefined) this.#counts.remove(guest.counted);
@@ -138,7 +148,7 @@ export class Gate {
   shedOldest(atLeast = 1): boolean {
     for (let guest; this.#silent.largest >= atLeast && (guest = this.#silent.oldestOfLargest) !== undefined;) {
       this.#hear(guest);
-      if (guest.shed()) return true;
+      if (guest.shed?.() === true) return true;
     }
     return false;
   }
@@ -147,7 +157,7 @@ export class Gate {
   shedPreparing(): void {
     for (let guest; (guest = this.#preparing.oldestOfLargest) !== undefined;) {
       this.#prepared(guest);
-      if (guest.shed()) return;
+      if (guest.shed?.() === true) return;
     }
   }
 

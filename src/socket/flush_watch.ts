@@ -17,6 +17,8 @@ export abstract class Flushing {
   /** The neighbours in the watch's list. */
   before: Flushing | undefined;
   after: Flushing | undefined;
+  /** Its place among those who have ended. */
+  farewell: Farewell | undefined;
   /** The write made no progress for `flushMs`. */
   abstract stalled(): void;
   /** How long nothing may come or go after our end; Infinity for ever. */
@@ -27,8 +29,13 @@ export abstract class Flushing {
   abstract forsaken(): void;
 }
 
+/** Emptied when its connection has closed: a set that has been rebuilt keeps for long what stood in it. */
+interface Farewell {
+  one: Flushing | undefined;
+}
+
 let first: Flushing | undefined;
-const ended = new Set<Flushing>();
+const ended = new Set<Farewell>();
 
 const timer = new DeadlineTimer((now, sure) => Math.min(lookAtFlushes(now, sure), lookAtEnds(now, sure)));
 
@@ -46,7 +53,8 @@ function lookAtFlushes(now: number, sure: boolean): number {
 
 function lookAtEnds(now: number, sure: boolean): number {
   let next = Infinity;
-  for (const one of ended) {
+  for (const { one } of ended) {
+    if (one === undefined) continue;
     const dueAt = one.silentSince(now) + one.endMs;
     if (sure && dueAt <= now) one.forsaken();
     else if (dueAt < next) next = dueAt;
@@ -62,7 +70,10 @@ export function enterFlushWatch(): void {
 /** A connection closed; the last one takes the timer with it. */
 export function leaveFlushWatch(one: Flushing): void {
   flushEnded(one);
-  ended.delete(one);
+  if (one.farewell !== undefined) {
+    ended.delete(one.farewell);
+    one.farewell = one.farewell.one = undefined;
+  }
   if (--load.sockets > 0) return;
   timer.clear();
   stopBreathing();
@@ -71,7 +82,7 @@ export function leaveFlushWatch(one: Flushing): void {
 /** Our side was ended: what is queued, FIN and the peer's own end may take their time, but not in silence. */
 export function endBegun(one: Flushing, now: number): void {
   if (one.endMs === Infinity) return;
-  ended.add(one);
+  ended.add(one.farewell ??= { one });
   timer.lookBy(now + one.endMs);
 }
 
