@@ -104,9 +104,9 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
     if (this.idle?.fired === true) this.idle.rearm();
   }
 
-  /** Something left. */
-  protected went(): void {
-    this.wroteAt = Math.floor(now());
+  /** Something left, at `at` of the clock. */
+  protected went(at = now()): void {
+    this.wroteAt = Math.floor(at);
     if (this.idle?.fired === true) this.idle.rearm();
   }
 
@@ -135,9 +135,9 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
     return pause;
   }
 
-  flushing(): void {
+  flushing(at?: number): void {
     if (this.inTurn) this.wroteAt = this.readAt; // the read has just looked at the clock
-    else this.went();
+    else this.went(at);
     flushStarted(this, this.wroteAt);
     this.#deadlines?.owes(this.wroteAt, this.queue.sentBytes);
   }

@@ -3,6 +3,7 @@
  * reference; one write is in flight at a time and the queue grows behind it.
  */
 
+import { now } from "../base/clock.ts";
 import type { ByteSink } from "../framing/byte_sink.ts";
 import type { Transport } from "../transport/transport.ts";
 import { borrowStaging, returnStaging, STAGING_BYTES } from "./staging.ts";
@@ -12,8 +13,8 @@ export type WriteCallback = (error?: Error | null) => void;
 
 /** What the queue tells its connection. */
 export interface WriteQueuePort {
-  /** A write is about to go out where none was in flight. */
-  flushing(): void;
+  /** A write is about to go out where none was in flight; `at` of the clock, where that was looked at. */
+  flushing(at?: number): void;
   /** The kernel took bytes. */
   wrote(): void;
   /** No write is in flight any more: nothing is queued, or it is corked. */
@@ -39,6 +40,9 @@ interface PendingCallback {
 const JOINED_BYTES = 65_536;
 const LARGEST_COPIED_BYTES = STAGING_BYTES / 4;
 
+// One look at the clock serves so many flushes: it takes longer than much of what is done for one.
+const FLUSHES_A_LOOK = 64;
+
 // Queues written to outside of their own read turn: one microtask flushes them all.
 let dirty: WriteQueue[] = [];
 
@@ -56,7 +60,12 @@ function flushDirty(): void {
   wake = nextFlush();
   const queues = dirty;
   dirty = [];
-  for (const queue of queues) queue.flushScheduled();
+  let at = 0;
+  let count = 0;
+  for (const queue of queues) {
+    if (count++ % FLUSHES_A_LOOK === 0) at = now();
+    queue.flushScheduled(at);
+  }
 }
 
 /** The write side of one connection. */
@@ -217,18 +226,18 @@ export class WriteQueue implements ByteSink {
   }
 
   /** For the microtask only. */
-  flushScheduled(): void {
+  flushScheduled(at: number): void {
     this.#scheduled = false;
-    this.flush();
+    this.flush(at);
   }
 
   /** Starts sending, unless a write is in flight: that one goes on with whatever is queued by then. */
-  flush(): void {
+  flush(at?: number): void {
     if (this.#writing || this.#transport === undefined || this.sentBytes >= this.#parkAt) return;
     if (this.corked > 0 && !this.#owesParked) return;
     if (this.length > 0) {
       this.#writing = true;
-      if (this.#concluded === undefined) this.#port.flushing();
+      if (this.#concluded === undefined) this.#port.flushing(at);
       this.#send(this.#transport);
     } else if (this.#callbacks !== undefined) {
       this.#settleSent(); // of writes without bytes
