@@ -3,9 +3,9 @@
  * reference; one write is in flight at a time and the queue grows behind it.
  */
 
-import { now } from "../base/clock.ts";
 import type { ByteSink } from "../framing/byte_sink.ts";
 import type { Transport } from "../transport/transport.ts";
+import { scheduleFlush } from "./next_flush.ts";
 import { borrowStaging, returnStaging, STAGING_BYTES } from "./staging.ts";
 
 /** Called when one write is done: without an error once the kernel has taken its bytes. */
@@ -39,34 +39,6 @@ interface PendingCallback {
 // Segments are joined up to here.
 const JOINED_BYTES = 65_536;
 const LARGEST_COPIED_BYTES = STAGING_BYTES / 4;
-
-// One look at the clock serves so many flushes: it takes longer than much of what is done for one.
-const FLUSHES_A_LOOK = 64;
-
-// Queues written to outside of their own read turn: one microtask flushes them all.
-let dirty: WriteQueue[] = [];
-
-// It serves many, so it must not run as if it were the work of whoever wrote first. A promise's reaction runs in the
-// asynchronous context in which it was added: the first in that of this module, each other one in that of the one before.
-let wake = nextFlush();
-
-function nextFlush(): () => void {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  void promise.then(flushDirty);
-  return resolve;
-}
-
-function flushDirty(): void {
-  wake = nextFlush();
-  const queues = dirty;
-  dirty = [];
-  let at = 0;
-  let count = 0;
-  for (const queue of queues) {
-    if (count++ % FLUSHES_A_LOOK === 0) at = now();
-    queue.flushScheduled(at);
-  }
-}
 
 /** The write side of one connection. */
 export class WriteQueue implements ByteSink {
@@ -222,7 +194,7 @@ export class WriteQueue implements ByteSink {
   schedule(): void {
     if (this.#scheduled || this.#writing) return;
     this.#scheduled = true;
-    if (dirty.push(this) === 1) wake();
+    scheduleFlush(this);
   }
 
   /** For the microtask only. */
