@@ -209,10 +209,9 @@ export class Preparation implements ConnectionSource {
   }
 
   #shed(entry: Entry): boolean {
-    const error = new TcpError(
-      "The connection had sent nothing and was closed to make room for another (limits.shedSilent)",
-      { code: "ECONNABORTED" },
-    );
+    const error = new TcpError("The connection was closed to make room for another (limits.shedSilent)", {
+      code: "ECONNABORTED",
+    });
     if (entry.stage !== undefined) return this.#fail(entry, error, "shed");
     const at = this.#ready.indexOf(entry);
     if (at < 0) return false;

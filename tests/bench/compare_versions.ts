@@ -1,7 +1,8 @@
-// deno-lint-ignore-file no-console -- a command line; no name of a bench, or it would run itself
+// deno-lint-ignore-file no-console -- a command line
 /**
  * `deno task bench [REF] [ARGUMENTS OF deno bench]`: the benches, with those of the hot path run for the version REF of
  * the repository as well. Where no REF is given it is the last commit if files differ from it, or else the one before.
+ * Its own name is not that of a bench, because `deno bench` would run it, too.
  */
 
 import { parseArgs } from "@std/cli";

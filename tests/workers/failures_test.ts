@@ -57,15 +57,18 @@ for (const [flags, outcome] of RUNTIMES) {
 
 Deno.test("a worker whose module takes long to load is waited for", async () => {
   await using network = createNetwork();
-  const loading = new Int32Array(new SharedArrayBuffer(4));
+  const channelName = crypto.randomUUID();
+  const channel = new BroadcastChannel(channelName);
+  const loading = new Promise((resolve) => channel.onmessage = resolve);
   await using workers = startWorkers(new URL("../fixtures/worker_slow.ts", import.meta.url), {
     count: 1,
-    data: loading,
+    data: channelName,
   });
   const { ready } = workers;
-  while (Atomics.load(loading, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 10)); // the next look
+  await loading;
   await network.advance(12_000);
-  Atomics.store(loading, 0, 2);
+  channel.postMessage("go on");
+  channel.close();
   await ready;
   assertEquals(workers.size, 1);
 });
