@@ -28,6 +28,14 @@ export interface Codec<In, Out = In> {
    * committed.
    */
   encodeInto?(message: In, sink: ByteSink): void;
+  /**
+   * No message is a window on a chunk, and a decoder whose `bufferedBytes` is 0 keeps nothing of the chunks it was given:
+   * text and objects are such messages. Then a socket reads into the same buffer again and again, which is faster; with
+   * windows each chunk needs memory of its own.
+   *
+   * @default {false}
+   */
+  readonly copiesMessages?: boolean;
 }
 
 /**

@@ -14,6 +14,7 @@ import { checkCodec } from "./check_codec.ts";
 import type { Codec, FrameDecoder } from "./codec.ts";
 import { JSON_VALUE_KEYS, JsonText, jsonTextOf, type JsonValueOptions } from "./json_text.ts";
 import { lengthPrefixed, LengthPrefixedCodec } from "./length_prefixed.ts";
+import { LengthPrefixedDecoder } from "./length_prefixed_decoder.ts";
 import type { StandardSchema } from "./standard_schema.ts";
 
 /** The framing of JSON messages, and which values are accepted. */
@@ -64,12 +65,15 @@ const SMALL_TEXT_BYTES = 128;
 const BYTE_ORDER_MARK = 0xfeff;
 
 class JsonCodec<In, Out> implements Codec<In, Out> {
+  readonly copiesMessages: boolean;
   readonly #framing: Codec<Uint8Array>;
   readonly #text: JsonText<Out>;
 
   constructor(framing: Codec<Uint8Array>, text: JsonText<Out>) {
     this.#framing = framing;
     this.#text = text;
+    // Of a framing of the user's own it is not known when its decoders let go of a chunk.
+    this.copiesMessages = framing instanceof LengthPrefixedCodec || framing.copiesMessages === true;
   }
 
   decoder(): FrameDecoder<Out> {
@@ -96,6 +100,8 @@ const NO_CHUNK = new Uint8Array(0);
 /** Values out of frames of text. */
 export class JsonDecoder<Out> implements FrameDecoder<Out> {
   readonly #framing: FrameDecoder<Uint8Array>;
+  // The same, if it can tell where frames stand in the chunk.
+  readonly #finder: LengthPrefixedDecoder | undefined;
   readonly #reader: JsonText<Out>;
   readonly #hasWindows: boolean;
   readonly #skipsBlank: boolean;
@@ -103,12 +109,15 @@ export class JsonDecoder<Out> implements FrameDecoder<Out> {
   #chunk = NO_CHUNK;
   #text = "";
   #looked = false;
+  // Of the text that was read last.
+  #frameBytes = 0;
   // Neither the first text of the stream nor a byte order mark has come yet.
   #isFirst = true;
 
   /** `hasWindows`: the frames of `framing` are untouched windows on the chunks. */
   constructor(framing: FrameDecoder<Uint8Array>, reader: JsonText<Out>, hasWindows: boolean, skipsBlank: boolean) {
     this.#framing = framing;
+    this.#finder = framing instanceof LengthPrefixedDecoder ? framing : undefined;
     this.#reader = reader;
     this.#hasWindows = hasWindows;
     this.#skipsBlank = skipsBlank;
@@ -128,25 +137,41 @@ export class JsonDecoder<Out> implements FrameDecoder<Out> {
 
   next(): Out | undefined {
     for (;;) {
-      const frame = this.#nextFrame();
-      if (frame === undefined) {
+      const text = this.#isFirst ? this.#firstText() : this.#nextText();
+      if (text === undefined) {
         this.#forgetChunk();
         return undefined;
       }
-      let text = this.#textOf(frame);
-      if (this.#isFirst && text.charCodeAt(0) === BYTE_ORDER_MARK) {
-        this.#isFirst = false;
-        text = text.substring(1);
-      }
       if (this.#skipsBlank && isBlank(text)) continue;
-      this.#isFirst = false;
-      return this.#reader.read(text, frame.length);
+      return this.#reader.read(text, this.#frameBytes);
     }
   }
 
-  #nextFrame(): Uint8Array | undefined {
+  /** The next text as long as none has come: without the byte order mark. */
+  #firstText(): string | undefined {
+    const text = this.#nextText();
+    if (text?.charCodeAt(0) === BYTE_ORDER_MARK) {
+      this.#isFirst = false;
+      return text.substring(1);
+    }
+    this.#isFirst &&= text === undefined || this.#skipsBlank && isBlank(text);
+    return text;
+  }
+
+  #nextText(): string | undefined {
     try {
-      return this.#framing.next();
+      const finder = this.#finder;
+      if (this.#text !== "" && finder?.inChunk === true) {
+        const at = finder.nextInChunk();
+        if (at < 0) return undefined;
+        const end = finder.endInChunk;
+        this.#frameBytes = end - at;
+        return this.#text.substring(at, end);
+      }
+      const frame = this.#framing.next();
+      if (frame === undefined) return undefined;
+      this.#frameBytes = frame.length;
+      return this.#textOf(frame);
     } catch (error) {
       this.#isFirst = false;
       if (!(error instanceof MessageError)) this.#forgetChunk(); // there will be no more

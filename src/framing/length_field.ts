@@ -32,6 +32,9 @@ export function largestLength(bytes: number): number {
 /** Reads a field of fixed width; beyond 2^53 the number is not exact, and too large for any limit. */
 export function readFixed(buffer: Uint8Array, at: number, field: LengthField): number {
   const { bytes, little } = field;
+  if (bytes === 4 && !little) { // as most have it
+    return (buffer[at]! << 24 | buffer[at + 1]! << 16 | buffer[at + 2]! << 8 | buffer[at + 3]!) >>> 0; // in range
+  }
   let length = 0;
   for (let i = 0; i < bytes; i++) length = length * 256 + buffer[at + (little ? bytes - 1 - i : i)]!; // in range
   return length;
@@ -48,6 +51,13 @@ export function fieldBytes(length: number, field: LengthField): number {
 /** Writes a length and gives the bytes it took. */
 export function writeLength(buffer: Uint8Array, at: number, length: number, field: LengthField): number {
   const { bytes, little } = field;
+  if (bytes === 4 && !little) {
+    buffer[at] = length >>> 24;
+    buffer[at + 1] = length >>> 16;
+    buffer[at + 2] = length >>> 8;
+    buffer[at + 3] = length;
+    return 4;
+  }
   for (let i = 0; i < bytes; i++) {
     // Bytes 4 to 7 of an 8-byte field are beyond what a shift can reach.
     const part = i < 4 ? length >>> (8 * i) : Math.floor(length / 2 ** 32) >>> (8 * (i - 4));

@@ -25,19 +25,50 @@ export class LengthPrefixedDecoder extends QueuedDecoder<Uint8Array> {
   next(): Uint8Array | undefined {
     if (this.failure !== undefined) throw this.failure;
     const { queue } = this;
-    let headerBytes: number;
-    if (queue.stashed === 0) {
-      headerBytes = this.#readHeader(queue.chunk, queue.at, queue.end);
-      if (headerBytes < 0 || queue.at + headerBytes + this.#bodyBytes > queue.end) {
-        queue.release();
-        return undefined;
-      }
-    } else {
-      headerBytes = this.#gatherHeader();
-      if (headerBytes < 0 || !queue.gather(headerBytes + this.#bodyBytes)) return undefined;
-    }
+    const headerBytes = queue.stashed === 0 ? this.#findInChunk() : this.#gatherFrame();
+    if (headerBytes < 0) return undefined;
+    return queue.take(headerBytes + this.#bodyBytes, this.#strip(headerBytes));
+  }
+
+  /** Whether the next frame begins in the chunk pushed last; then {@link nextInChunk} may be asked. */
+  get inChunk(): boolean {
+    return this.queue.stashed === 0 && this.failure === undefined;
+  }
+
+  /** Where the last {@link nextInChunk} ended in the chunk. */
+  get endInChunk(): number {
+    return this.queue.at;
+  }
+
+  /** As `next()`, but makes no window: gives where in the chunk the message begins, or -1 if it is not all there. */
+  nextInChunk(): number {
+    const headerBytes = this.#findInChunk();
+    if (headerBytes < 0) return -1;
+    const { queue } = this;
+    const at = queue.at + this.#strip(headerBytes);
+    queue.at += headerBytes + this.#bodyBytes;
+    return at;
+  }
+
+  /** The bytes to take off the front of a frame. */
+  #strip(headerBytes: number): number {
     const { strip } = this.#layout;
-    return queue.take(headerBytes + this.#bodyBytes, strip < 0 ? headerBytes : strip);
+    return strip < 0 ? headerBytes : strip;
+  }
+
+  /** Looks whether a whole frame begins the chunk, and gives the size of its header, or -1. */
+  #findInChunk(): number {
+    const { queue } = this;
+    const headerBytes = this.#readHeader(queue.chunk, queue.at, queue.end);
+    if (headerBytes >= 0 && queue.at + headerBytes + this.#bodyBytes <= queue.end) return headerBytes;
+    queue.release();
+    return -1;
+  }
+
+  /** The same with the stash, into which it is gathered. */
+  #gatherFrame(): number {
+    const headerBytes = this.#gatherHeader();
+    return headerBytes >= 0 && this.queue.gather(headerBytes + this.#bodyBytes) ? headerBytes : -1;
   }
 
   override end(): void {

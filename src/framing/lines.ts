@@ -61,6 +61,7 @@ export function lines(options: LinesOptions = {}): Codec<string> {
   const { eol = "\n" } = options;
   if (eol !== "\n" && eol !== "\r\n") throw invalidValue("eol", '"\\n" or "\\r\\n"', eol);
   return {
+    copiesMessages: true,
     decoder: (): FrameDecoder<string> => new TextLineDecoder(maxFrameBytes, fatal),
     encode(message) {
       checkLine(message);

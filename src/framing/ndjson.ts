@@ -50,6 +50,7 @@ export function ndjson<In, Out>(options: NdjsonOptions<In, Out> = {}): Codec<In,
   const maxFrameBytes = checkBound("maxFrameBytes", options.maxFrameBytes, DEFAULT_MAX_FRAME_BYTES, 0);
   const reader = new JsonText(options);
   return {
+    copiesMessages: true,
     decoder: (): FrameDecoder<Out> => new JsonDecoder(new LineDecoder(maxFrameBytes), reader, true, true),
     encode(message) {
       // JSON text has no line end of its own: in strings they are escaped.

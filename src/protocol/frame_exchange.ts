@@ -128,10 +128,12 @@ export class FrameExchange<In, Out> implements Companion {
   attach(): void {
     if (this.#listeners !== undefined) return;
     if (attached.has(this.#socket)) throw claimedError("this codec", "another codec (its takeRest() hands over)");
-    const data = (data: Uint8Array) => this.handleData(data);
+    const borrows = this.#codec.copiesMessages === true;
+    const data = borrows ? (data: Uint8Array) => this.#borrow(data) : (data: Uint8Array) => this.handleData(data);
     const end = () => this.#handleEnd();
     this.#socket.on("data", data);
     this.#socket.on("end", end);
+    if (borrows) this.#current().consumer?.lendToListener?.(data);
     attached.set(this.#socket, this);
     this.#listeners = { data, end };
     this.#detached = false;
@@ -169,6 +171,15 @@ export class FrameExchange<In, Out> implements Companion {
   handleData(data: Uint8Array): void {
     this.#push(data);
     this.#deliver();
+  }
+
+  /** What of the chunk could not be decoded yet has to stay. */
+  #borrow(data: Uint8Array): void {
+    try {
+      this.handleData(data);
+    } finally {
+      if (this.bufferedBytes > 0) this.#connection.reader.giveAway();
+    }
   }
 
   pause(): void {

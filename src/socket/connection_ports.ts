@@ -11,6 +11,7 @@ export interface ConnectionFace {
   /** Calls the listeners; what they throw comes through. */
   emit(event: string, ...args: unknown[]): boolean;
   listenerCount(event: string): number;
+  listeners(event: string): unknown[];
   off(event: string, listener: () => void): unknown;
 }
 
@@ -25,6 +26,11 @@ export interface ReadConsumer {
   end(): void;
   /** The connection is over. Gives true if somebody was told the error through this face. */
   closed(error: Error | undefined): boolean;
+  /**
+   * That listener for `data` keeps no chunk without telling the reader: chunks are lent to it as long as nobody else
+   * listens.
+   */
+  lendToListener?(listener: (bytes: Uint8Array) => void): void;
 }
 
 /** Whoever keeps bytes of the socket that are no whole message yet. */

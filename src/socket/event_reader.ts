@@ -23,6 +23,8 @@ export class EventReader implements ReadConsumer, ByteHolder {
   // Whom chunks are lent to, by `onRead`.
   #callee: ((bytes: Buffer) => unknown) | undefined;
   #loan: Loan | undefined;
+  // The `data` listener that does not keep chunks, if there is one.
+  #borrower: ((bytes: Uint8Array) => void) | undefined;
   // Those that the end of a client's connection has cut off before its peer had ended.
   #cut: Pipe[] | undefined;
 
@@ -53,6 +55,11 @@ export class EventReader implements ReadConsumer, ByteHolder {
     this.#callee = callee;
     this.#lendOrGive();
     if (!this.paused) this.#flow();
+  }
+
+  lendToListener(listener: (bytes: Uint8Array) => void): void {
+    this.#borrower = listener;
+    this.#lendOrGive();
   }
 
   /** Whether nothing flows because `pause()` was called, or because the target of the last pipe is gone. */
@@ -158,6 +165,7 @@ export class EventReader implements ReadConsumer, ByteHolder {
   renew(connection: Connection, lifted: boolean): EventReader {
     this.closed(); // it may be told later only
     const next = new EventReader(connection);
+    next.#borrower = this.#borrower;
     if (this.paused && !lifted) next.pause();
     if (this.#encoding !== undefined) next.setEncoding(this.#encoding);
     if (this.#callee !== undefined) {
@@ -195,10 +203,16 @@ export class EventReader implements ReadConsumer, ByteHolder {
     this.#connection.wantMore();
   }
 
-  /** With one pipe to a socket, or `onRead`, and nobody else, no chunk changes hands and one buffer serves for all. */
+  /** With one who only borrows and nobody else, no chunk changes hands and one buffer serves for all. */
   #lendOrGive(): void {
+    const { face, reader } = this.#connection;
     const pipes = this.#pipes;
-    this.#connection.reader.lends = this.#callee !== undefined || pipes?.length === 1 && pipes[0]!.canLend &&
-        this.#connection.face.listenerCount("data") === 0;
+    if (this.#callee !== undefined) reader.lends = true;
+    else if (pipes !== undefined) {
+      reader.lends = pipes.length === 1 && pipes[0]!.canLend && face.listenerCount("data") === 0;
+    } else {
+      const borrower = this.#decoder === undefined ? this.#borrower : undefined;
+      reader.lends = borrower !== undefined && face.listenerCount("data") === 1 && face.listeners("data")[0] === borrower;
+    }
   }
 }

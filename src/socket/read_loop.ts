@@ -76,6 +76,7 @@ export class ReadLoop {
   #gathers = false;
   #nextBytes = SMALLEST_BUFFER_BYTES;
   #largestRead = 0;
+  #lentBytes = 0;
   #allocatedAt = 0;
 
   constructor(port: ReadPort) {
@@ -127,6 +128,11 @@ export class ReadLoop {
     if (this.#loan !== chunk) return;
     this.#loan = undefined;
     this.resume();
+  }
+
+  /** The chunk that was lent last stays with its receiver: the next one stands elsewhere. */
+  giveAway(): void {
+    if (this.#lends) this.#rest = undefined;
   }
 
   /** Whether bytes have come that nobody has taken, or given back. */
@@ -295,22 +301,41 @@ export class ReadLoop {
   /** Where the next read goes. */
   #window(): Buffer {
     if (this.#rest !== undefined) {
-      // With less than half left, a fresh buffer is cheaper than the extra system calls of short reads.
       const { byteLength } = this.#rest.buffer;
-      if (this.#rest.length * 2 >= byteLength) return this.#rest;
-      this.#adapt(byteLength);
+      if (this.#lends) {
+        if (this.#lentBytes < byteLength) return this.#rest;
+        this.#shrink(byteLength);
+        // As long as its size is right it is as good as a fresh one.
+        if (this.#nextBytes === byteLength) return this.#count(this.#rest);
+      } else {
+        // With less than half left, a fresh buffer is cheaper than the extra system calls of short reads.
+        if (this.#rest.length * 2 >= byteLength) return this.#rest;
+        this.#adapt(byteLength);
+      }
     }
+    return this.#rest = this.#count(Buffer.allocUnsafeSlow(this.#nextBytes));
+  }
+
+  /** Begins to count what comes into it. */
+  #count(buffer: Buffer): Buffer {
+    this.#lentBytes = 0;
     this.#largestRead = 0;
     this.#allocatedAt = this.#port.movedAt;
-    return this.#rest = Buffer.allocUnsafeSlow(this.#nextBytes);
+    return buffer;
   }
 
   /** A buffer is used up: the next one is larger for a busy connection, smaller for one that wants little. */
   #adapt(bytes: number): void {
     if (bytes !== this.#nextBytes) return; // a full read has grown it already
-    if (this.#port.movedAt - this.#allocatedAt < BUSY_MS) {
-      if (bytes < BUSY_BUFFER_BYTES) this.#nextBytes = bytes * 4;
-    } else if (this.#largestRead * 8 < bytes) this.#nextBytes = Math.max(bytes / 4, SMALLEST_BUFFER_BYTES);
+    if (this.#port.movedAt - this.#allocatedAt >= BUSY_MS) this.#shrink(bytes);
+    else if (bytes < BUSY_BUFFER_BYTES) this.#nextBytes = bytes * 4;
+  }
+
+  /** What has come did not need a buffer of that size. */
+  #shrink(bytes: number): void {
+    if (bytes === this.#nextBytes && this.#largestRead * 8 < bytes) {
+      this.#nextBytes = Math.max(bytes / 4, SMALLEST_BUFFER_BYTES);
+    }
   }
 
   /** The part of the window that was filled. */
@@ -320,7 +345,8 @@ export class ReadLoop {
     if (full && bytes * 2 >= this.#nextBytes && this.#nextBytes < LARGEST_BUFFER_BYTES) {
       this.#nextBytes *= 4;
       this.#rest = undefined; // the chunk below still holds it
-    } else if (!this.lends) this.#rest = window.subarray(bytes);
+    } else if (this.#lends) this.#lentBytes += bytes;
+    else this.#rest = window.subarray(bytes);
     return full ? window : window.subarray(0, bytes);
   }
 }

@@ -24,7 +24,7 @@ export interface Run {
  * a chunk is held, and that nothing is lost in silence. Writes into `steps` what it does.
  */
 export function runChunks(
-  codec: Pick<Codec<never, unknown>, "decoder">,
+  codec: Pick<Codec<never, unknown>, "decoder" | "copiesMessages">,
   chunks: readonly Uint8Array[],
   maxBufferedBytes = Infinity,
   steps: Step[] = [],
@@ -40,6 +40,8 @@ export function runChunks(
       pushed += chunk.length;
       drain(decoder, outcomes, pushed);
       checkHeld(decoder, Math.min(pushed, maxBufferedBytes + chunk.length), pushed);
+      // What a socket would read next.
+      if (codec.copiesMessages === true && decoder.bufferedBytes === 0) chunk.fill(OVERWRITTEN);
     }
     beforeEnd = outcomes.length;
     steps.push("end()");
@@ -68,6 +70,7 @@ function checkHeld({ bufferedBytes }: FrameDecoder<unknown>, most: number, pushe
 }
 
 const GAP_BYTES = 3;
+const OVERWRITTEN = 0x55;
 
 /**
  * Copies, for a decoder takes chunks over: windows in the middle of one buffer, at odd places and with garbage around
