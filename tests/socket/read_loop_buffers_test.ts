@@ -56,6 +56,31 @@ unit("ReadLoop shrinks again when a connection wants little, seldom", async () =
   assertEquals(buffers().at(-1), 256);
 });
 
+unit("ReadLoop that lends shrinks, too", async () => {
+  const { buffers, loop, peer, port } = open();
+  loop.lends = true;
+  await peer.write(new Uint8Array(1_000 * KIB));
+  await turn();
+  assertEquals(buffers().at(-1), 64 * KIB);
+  for (let i = 0; i < 10_000 && buffers().at(-1) !== 256; i++) {
+    port.movedAt += 60_000;
+    await peer.write(new Uint8Array(20));
+    await turn();
+  }
+  assertEquals(buffers().at(-1), 256);
+});
+
+unit("ReadLoop that lends makes no buffer for what is like what came before", async () => {
+  const { buffers, loop, peer, port } = open();
+  loop.lends = true;
+  for (let i = 0; i < 500; i++) {
+    port.movedAt += i % 2 * 3_000;
+    await peer.write(new Uint8Array(200));
+    await turn();
+  }
+  assertEquals(buffers(), [256, 256]); // the first is of the time when it did not lend
+});
+
 unit("ReadLoop keeps its size while large reads come now and then", async () => {
   const { buffers, peer, port } = open();
   await peer.write(new Uint8Array(1_000 * KIB));
