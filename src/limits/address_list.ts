@@ -38,16 +38,26 @@ export class AddressList {
 
   /** Whether one of the ranges has that address; IPv4 mapped into IPv6 is IPv4. */
   has(address: string): boolean {
-    const ipv4 = parseIpv4(address);
-    if (ipv4 !== undefined) {
-      for (const [bits, ranges] of this.#ipv4) if (ranges.has(prefix(ipv4, bits))) return true;
-      return false;
+    return this.hasRead(readAddress(address));
+  }
+
+  /** The same for whoever asks several lists. */
+  hasRead(address: ReadAddress): boolean {
+    if (typeof address === "number") {
+      for (const [bits, ranges] of this.#ipv4) if (ranges.has(prefix(address, bits))) return true;
+    } else if (address !== undefined) {
+      for (const [bits, ranges] of this.#ipv6) if (ranges.has(masked(address, bits))) return true;
     }
-    const groups = parseIpv6(withoutZone(address));
-    if (groups === undefined) return false;
-    for (const [bits, ranges] of this.#ipv6) if (ranges.has(masked(groups, bits))) return true;
     return false;
   }
+}
+
+/** An IPv4 address as a number, an IPv6 address as its groups; undefined for what is neither. */
+export type ReadAddress = number | readonly number[] | undefined;
+
+/** Reads an address for {@link AddressList.hasRead}. */
+export function readAddress(address: string): ReadAddress {
+  return parseIpv4(address) ?? parseIpv6(withoutZone(address));
 }
 
 function addTo<Key>(ranges: Map<number, Set<Key>>, bits: number, key: Key): void {

@@ -3,33 +3,7 @@
  * linked lists, because to make and drop a Set for every connection costs more than the rest of its admission.
  */
 
-/** A place in a list. */
-interface Link<Item> {
-  before: Item | undefined;
-  after: Item | undefined;
-}
-
-/** A list that knows both its ends. */
-class List<Item extends Link<Item>> {
-  first: Item | undefined;
-  #last: Item | undefined;
-
-  append(item: Item): void {
-    item.before = this.#last;
-    item.after = undefined;
-    if (this.#last === undefined) this.first = item;
-    else this.#last.after = item;
-    this.#last = item;
-  }
-
-  remove(item: Item): void {
-    if (item.before === undefined) this.first = item.after;
-    else item.before.after = item.after;
-    if (item.after === undefined) this.#last = item.before;
-    else item.after.before = item.before;
-    item.before = item.after = undefined; // what has left must not keep those who came later
-  }
-}
+import { type Link, List } from "./list.ts";
 
 /** Those of one address. */
 class Crowd<Member> implements Link<Crowd<Member>> {
@@ -51,21 +25,28 @@ export interface Standing<Member> extends Link<Standing<Member>> {
   crowd: Crowd<Member> | undefined;
 }
 
+// So many lists are kept when nobody is left.
+const KEPT_SIZES = 64;
+
 /** Members by address, oldest first. */
 export class Crowds<Member> {
   readonly #crowds = new Map<string, Crowd<Member>>();
+  // The one that was emptied last is kept for whoever comes from there next: where one comes as another goes, to take it out
+  // and put it in again would cost more than the rest.
+  #empty: Crowd<Member> | undefined;
   // By how many members they have, as far as the largest ever was.
   readonly #bySize: List<Crowd<Member>>[] = [];
   #largest = 0;
 
   /** How many addresses have members. */
   get size(): number {
-    return this.#crowds.size;
+    return this.#crowds.size - (this.#empty === undefined ? 0 : 1);
   }
 
   add(key: string, member: Member): Standing<Member> {
     let crowd = this.#crowds.get(key);
     if (crowd === undefined) this.#crowds.set(key, crowd = new Crowd(key));
+    else if (crowd === this.#empty) this.#empty = undefined;
     const standing: Standing<Member> = { member, crowd, before: undefined, after: undefined };
     crowd.standings.append(standing);
     this.#resize(crowd, crowd.size + 1);
@@ -79,7 +60,10 @@ export class Crowds<Member> {
     standing.crowd = undefined;
     crowd.standings.remove(standing);
     this.#resize(crowd, crowd.size - 1);
-    if (crowd.size === 0) this.#crowds.delete(crowd.key);
+    if (crowd.size > 0) return;
+    if (this.#empty !== undefined) this.#crowds.delete(this.#empty.key);
+    this.#empty = crowd;
+    if (this.#crowds.size === 1 && this.#bySize.length > KEPT_SIZES) this.#bySize.length = 0; // that was the last one
   }
 
   /** How many members the address has that has most of them. */
@@ -100,6 +84,5 @@ export class Crowds<Member> {
     // One comes or goes at a time, so the largest moves by one.
     if (size > this.#largest) this.#largest = size;
     else if (from === this.#largest && this.#bySize[from]!.first === undefined) this.#largest = size;
-    if (this.#crowds.size === 1 && size === 0) this.#bySize.length = 0; // that was the last one
   }
 }

@@ -1,9 +1,11 @@
 /** Who comes in and goes: room, refusals and failures before there is a socket, counted and told. */
 
+import type { Guest } from "../limits/guest.ts";
 import type { CloseReason, CloseReceipt } from "../telemetry/close_receipt.ts";
 import type { AcceptErrorVerdict } from "../telemetry/events.ts";
 import type { ServerMetrics } from "../telemetry/metrics.ts";
 import type { ConnectionFace, SocketHost } from "../socket/connection_ports.ts";
+import type { Connection } from "../socket/connection.ts";
 import type { SocketSettings } from "../socket/settings.ts";
 import { connectionOf } from "../socket/socket_facts.ts";
 import { adoptTransport, type TCPSocket } from "../socket/tcp_socket.ts";
@@ -27,6 +29,8 @@ export class Admission<State> implements PreparationPort, SocketHost {
   #limits: ResolvedServerLimits;
   /** Who may come in, by its address. */
   readonly gate: Gate;
+  // Of those that are no sockets yet.
+  readonly #guests = new WeakMap<Transport, Guest>();
   readonly #memory: MemoryGuard;
   spoke: ((face: ConnectionFace) => void) | undefined;
   background = false;
@@ -44,14 +48,16 @@ export class Admission<State> implements PreparationPort, SocketHost {
   setRules(limits: ResolvedServerLimits, proxy: ProxyRule | undefined, source?: ConnectionSource): void {
     this.#limits = limits;
     const anew = this.gate.setRules(limits, proxy);
-    this.spoke = limits.shedSilent ? (face) => this.gate.spoke(face) : undefined;
+    this.spoke = limits.shedSilent ? (face) => this.#spoke(face) : undefined;
     if (anew) {
       for (const { transport, shed } of source?.preparing() ?? []) {
-        this.gate.readmit(transport, transport, shed, true, true);
+        this.#guests.set(transport, this.gate.readmit(transport, shed, true, true));
       }
       for (const socket of this.#sockets) {
-        const { transport, bytesRead } = connectionOf(socket);
-        if (transport !== undefined) this.gate.readmit(socket, transport, () => shed(socket), bytesRead === 0);
+        const connection = connectionOf(socket);
+        const { transport, bytesRead } = connection;
+        if (transport === undefined) continue;
+        connection.guest = this.gate.readmit(transport, () => shed(connection), bytesRead === 0);
       }
     }
     this.#memory.setLimit(limits.memoryBudgetBytes);
@@ -87,27 +93,51 @@ export class Admission<State> implements PreparationPort, SocketHost {
 
   entered({ transport, shed }: Prepared): boolean {
     if (this.#refuses(transport)) return false;
-    this.gate.enter(transport, transport, shed, true);
+    this.#enter(transport, shed);
     this.#sockets.reserve();
     return true;
   }
 
+  /** It is to be prepared. */
+  #enter(transport: Transport, shed: () => boolean): void {
+    const guest = this.gate.enter(transport, shed, true);
+    if (guest !== undefined) this.#guests.set(transport, guest);
+  }
+
+  /** It is not prepared any more. */
+  #release(transport: Transport): Guest | undefined {
+    const guest = this.#guests.get(transport);
+    if (guest !== undefined) this.#guests.delete(transport);
+    return guest;
+  }
+
+  #leave(guest: Guest | undefined): void {
+    if (guest !== undefined) this.gate.leave(guest);
+  }
+
+  #spoke(face: ConnectionFace): void {
+    const { guest } = connectionOf(face as TCPSocket<State>);
+    if (guest !== undefined) this.gate.spoke(guest);
+  }
+
   prepared(from: Transport, { transport, shed }: Prepared): boolean {
     if (transport === from) return true;
+    const guest = this.#release(from);
     if (transport.proxy === from.proxy) {
-      this.gate.move(from, transport, shed);
+      this.gate.move(guest, shed);
+      if (guest !== undefined) this.#guests.set(transport, guest);
       return true;
     }
     // Its header has named somebody: it counts to that client, if that one may come in.
-    this.gate.leave(from);
+    this.#leave(guest);
     const reason = this.gate.refuses(transport);
     if (reason !== undefined) this.#drop(transport, reason);
-    else this.gate.enter(transport, transport, shed, true);
+    else this.#enter(transport, shed);
     return reason === undefined;
   }
 
   left(transport: Transport): void {
-    this.gate.leave(transport);
+    this.#leave(this.#release(transport));
     this.#sockets.unreserve();
   }
 
@@ -123,10 +153,15 @@ export class Admission<State> implements PreparationPort, SocketHost {
     const socket = adoptTransport(transport, settings, this) as TCPSocket<State>; // its state is the user's to set
     this.#sockets.add(socket);
     this.#memory.adopt(socket);
-    if (prepared) this.gate.move(transport, socket, () => shed(socket), true);
-    else this.gate.enter(socket, transport, () => shed(socket));
+    if (!this.gate.off) this.#takeIn(connectionOf(socket), transport, prepared);
     this.witness.opened(socket);
     return socket;
+  }
+
+  #takeIn(connection: Connection, transport: Transport, prepared: boolean): void {
+    const makeRoom = () => shed(connection);
+    if (prepared) this.gate.move(connection.guest = this.#release(transport), makeRoom, true);
+    else connection.guest = this.gate.enter(transport, makeRoom);
   }
 
   handlerFailed(error: Error, face: ConnectionFace): void {
@@ -139,7 +174,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
 
   connectionClosed(face: ConnectionFace, receipt: CloseReceipt): void {
     const socket = face as TCPSocket<State>; // its sockets are the faces of their connections
-    this.gate.leave(face);
+    this.#leave(connectionOf(socket).guest);
     this.#sockets.remove(socket);
     this.witness.closed(socket, receipt);
   }
@@ -202,7 +237,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
   }
 }
 
-function shed(socket: TCPSocket): boolean {
-  connectionOf(socket).destroy(undefined, "shed");
+function shed(connection: Connection): boolean {
+  connection.destroy(undefined, "shed");
   return true;
 }

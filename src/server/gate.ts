@@ -6,37 +6,29 @@
 import { now } from "../base/clock.ts";
 import { AddressCounts } from "../limits/address_counts.ts";
 import { addressKey } from "../limits/address_key.ts";
-import { Crowds, type Standing } from "../limits/crowds.ts";
+import { readAddress } from "../limits/address_list.ts";
+import { Crowds } from "../limits/crowds.ts";
+import type { Guest } from "../limits/guest.ts";
+import { List } from "../limits/list.ts";
 import { RateTable } from "../limits/rate_table.ts";
 import type { DropReason } from "../telemetry/drop_reason.ts";
-import { endpointOf, type Transport } from "../transport/transport.ts";
+import { endpointOf, normalizeAddress, type Transport } from "../transport/transport.ts";
 import type { ResolvedServerLimits } from "./limit_options.ts";
 import type { ProxyRule } from "./proxy_rule.ts";
-
-/** Somebody inside. */
-interface Guest {
-  /** The address that its connection counts to; undefined for those that count to none. */
-  readonly counted: string | undefined;
-  /** Its place among those who are silent; undefined once it has spoken. */
-  standing: Standing<Guest> | undefined;
-  /** Its place among those who are being prepared; undefined once it is announced. */
-  place: Standing<Guest> | undefined;
-  /** Makes room; false if that is not possible just now. Undefined when it has left: nothing of it is kept. */
-  shed: (() => boolean) | undefined;
-}
 
 /** See the module's comment. */
 export class Gate {
   #limits: ResolvedServerLimits;
   #proxy: ProxyRule | undefined;
-  readonly #guests = new Set<Guest>();
-  // By the transport while it is being prepared, then by the socket. Weak, because a map that has been rebuilt keeps for
-  // long what stood in it.
-  readonly #owned = new WeakMap<object, Guest>();
+  readonly #guests = new List<Guest>();
+  #inside = 0;
   readonly #counts = new AddressCounts();
   readonly #silent = new Crowds<Guest>();
   readonly #preparing = new Crowds<Guest>();
   #rates: RateTable | undefined;
+  // The connection that was asked about last, and the name of its client: it is asked again as it comes in.
+  #asked: Transport | undefined;
+  #client: string | undefined;
 
   constructor(limits: ResolvedServerLimits) {
     this.#limits = limits;
@@ -48,14 +40,20 @@ export class Gate {
     const { shedSilent } = this.#limits;
     this.#limits = limits;
     this.#proxy = proxy;
+    this.#asked = undefined;
     const { acceptsPerSecondPerAddress: rate } = limits;
     if (rate === Infinity) this.#rates = undefined;
     else if (this.#rates === undefined) this.#rates = new RateTable(rate);
     else this.#rates.perSecond = rate;
     const { watches } = this;
     const same = watches === watched && limits.shedSilent === shedSilent;
-    if (!same) { for (const guest of this.#guests) this.#leave(guest); }
+    if (!same) { for (let guest; (guest = this.#guests.first) !== undefined;) this.leave(guest); }
     return watches && !same;
+  }
+
+  /** Whether it has nothing to do with those who come in. */
+  get off(): boolean {
+    return this.#rates === undefined && !this.watches;
   }
 
   /** Whether it has to be told who is inside. */
@@ -67,7 +65,7 @@ export class Gate {
   get sizes(): { guests: number; counted: number; silent: number; preparing: number; rated: number } {
     const rated = this.#rates?.size(now()) ?? 0;
     const [silent, preparing] = [this.#silent.size, this.#preparing.size];
-    return { guests: this.#guests.size, counted: this.#counts.size, silent, preparing, rated };
+    return { guests: this.#inside, counted: this.#counts.size, silent, preparing, rated };
   }
 
   /** Why this connection may not come in, wherever there is room; undefined if it may. */
@@ -76,67 +74,62 @@ export class Gate {
     if (this.#proxy?.refusesOthers === true && transport.proxy === undefined && !this.#isTrusted(transport)) {
       return "denied";
     }
-    if (allow === undefined && deny === undefined && this.#rates === undefined && !this.watches) return undefined;
+    if (allow === undefined && deny === undefined && this.off) return undefined;
     const address = this.#clientOf(transport);
     if (address === undefined) return undefined;
-    if (deny?.has(address) === true || allow?.has(address) === false) return "denied";
-    const key = addressKey(address);
+    if (allow !== undefined || deny !== undefined) {
+      const read = readAddress(address);
+      if (deny?.hasRead(read) === true || allow?.hasRead(read) === false) return "denied";
+    }
+    const key = this.#keyOf(transport, address)!; // it has one
     if (this.#rates?.allows(key, now()) === false) return "rate";
     return this.#counts.of(key) >= maxConnectionsPerAddress ? "address" : undefined;
   }
 
-  /** It has come in, perhaps to be prepared first: it counts, and so does its coming. */
-  enter(owner: object, transport: Transport, shed: () => boolean, prepares = false): void {
-    if (this.#rates === undefined && !this.watches) return;
-    const address = this.#clientOf(transport);
-    if (address !== undefined) this.#rates?.take(addressKey(address), now());
-    if (this.watches) this.readmit(owner, transport, shed, true, prepares);
+  /** It has come in, perhaps to be prepared first: it counts, and so does its coming. Undefined where nobody counts. */
+  enter(transport: Transport, shed: () => boolean, prepares = false): Guest | undefined {
+    const key = this.off ? undefined : this.#keyOf(transport);
+    if (key !== undefined) this.#rates?.take(key, now());
+    return this.watches ? this.readmit(transport, shed, true, prepares) : undefined;
   }
 
   /** It was in before anybody counted. */
-  readmit(owner: object, transport: Transport, shed: () => boolean, silent: boolean, prepares = false): void {
-    const address = this.#clientOf(transport);
-    const counted = address === undefined ? undefined : addressKey(address);
-    const crowd = counted ?? addressKey(endpointOf(transport.remoteAddr).address ?? "unix");
-    const guest: Guest = { counted, standing: undefined, place: undefined, shed };
-    this.#guests.add(guest);
-    this.#owned.set(owner, guest);
+  readmit(transport: Transport, shed: () => boolean, silent: boolean, prepares = false): Guest {
+    const counted = this.#keyOf(transport);
+    this.#asked = undefined; // it is not kept for longer than it is there
+    const guest: Guest = { before: undefined, after: undefined, counted, standing: undefined, place: undefined, shed };
+    this.#guests.append(guest);
+    this.#inside++;
     if (counted !== undefined) this.#counts.add(counted);
     // A balancer's own connections, once they are known as such, are let be.
-    const own = transport.proxy !== undefined && address === undefined;
-    if (!this.#limits.shedSilent) return;
+    const own = transport.proxy !== undefined && counted === undefined;
+    if (!this.#limits.shedSilent) return guest;
+    const crowd = counted ?? addressKey(endpointOf(transport.remoteAddr).address ?? "unix");
     if (silent && !own) guest.standing = this.#silent.add(crowd, guest);
     if (prepares) guest.place = this.#preparing.add(crowd, guest);
+    return guest;
   }
 
-  /** Another object stands for it now, and perhaps it is announced; its age stays. */
-  move(from: object, to: object, shed: () => boolean, announced = false): void {
-    const guest = this.#owned.get(from);
+  /** Something else makes room now, and perhaps it is announced; its age stays. */
+  move(guest: Guest | undefined, shed: () => boolean, announced = false): void {
     if (guest?.shed === undefined) return;
-    this.#owned.delete(from);
     if (announced) this.#prepared(guest);
     guest.shed = shed;
-    this.#owned.set(to, guest);
   }
 
   /** It is no longer silent. */
-  spoke(owner: object): void {
-    const guest = this.#owned.get(owner);
-    if (guest !== undefined) this.#hear(guest);
+  spoke(guest: Guest): void {
+    if (guest.standing !== undefined) this.#silent.remove(guest.standing);
+    guest.standing = undefined;
   }
 
-  leave(owner: object): void {
-    const guest = this.#owned.get(owner);
-    if (guest === undefined) return;
-    this.#owned.delete(owner);
-    this.#leave(guest);
-  }
-
-  #leave(guest: Guest): void {
+  leave(guest: Guest): void {
     // After other rules nobody inside is counted until it is told anew.
-    if (!this.#guests.delete(guest)) return;
+    if (guest.shed === undefined) return;
     guest.shed = undefined;
-    this.#hear(guest);
+    this.#guests.remove(guest);
+    this.#inside--;
+    this.spoke(guest);
     this.#prepared(guest);
     if (guest.counted !== undefined) this.#counts.remove(guest.counted);
   }
@@ -147,7 +140,7 @@ export class Gate {
    */
   shedOldest(atLeast = 1): boolean {
     for (let guest; this.#silent.largest >= atLeast && (guest = this.#silent.oldestOfLargest) !== undefined;) {
-      this.#hear(guest);
+      this.spoke(guest);
       if (guest.shed?.() === true) return true;
     }
     return false;
@@ -166,19 +159,23 @@ export class Gate {
     guest.place = undefined;
   }
 
-  #hear(guest: Guest): void {
-    if (guest.standing !== undefined) this.#silent.remove(guest.standing);
-    guest.standing = undefined;
-  }
-
   #isTrusted(transport: Transport): boolean {
     return this.#proxy?.trusts(transport.remoteAddr) === true;
+  }
+
+  /** The name under which its client counts; undefined if it counts to nobody. */
+  #keyOf(transport: Transport, address: string | undefined = undefined): string | undefined {
+    if (this.#asked === transport) return this.#client;
+    const client = address ?? this.#clientOf(transport);
+    this.#asked = transport;
+    return this.#client = client === undefined ? undefined : addressKey(client);
   }
 
   /** Whose limits hold; nobody's for a balancer that has named nobody, or not yet, and for a peer of a unix socket. */
   #clientOf(transport: Transport): string | undefined {
     const { proxy } = transport;
     const own = proxy === undefined ? this.#isTrusted(transport) : proxy.source === undefined;
-    return own ? undefined : endpointOf(transport.remoteAddr).address;
+    const { remoteAddr } = transport;
+    return own || !("hostname" in remoteAddr) ? undefined : normalizeAddress(remoteAddr.hostname);
   }
 }

@@ -212,7 +212,8 @@ export class EventReader implements ReadConsumer, ByteHolder {
       reader.lends = pipes.length === 1 && pipes[0]!.canLend && face.listenerCount("data") === 0;
     } else {
       const borrower = this.#decoder === undefined ? this.#borrower : undefined;
-      reader.lends = borrower !== undefined && face.listenerCount("data") === 1 && face.listeners("data")[0] === borrower;
+      reader.lends = borrower !== undefined && face.listenerCount("data") === 1 &&
+        face.listeners("data")[0] === borrower;
     }
   }
 }

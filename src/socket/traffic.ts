@@ -9,6 +9,7 @@ import type { DeadlineLimits } from "./deadline_options.ts";
 import { type DeadlineOwner, DeadlineWatch, type FrameClock } from "./deadlines.ts";
 import { forsakenError, stalledError } from "./endings.ts";
 import { Flushing, flushStarted } from "./flush_watch.ts";
+import type { Guest } from "../limits/guest.ts";
 import type { IdleTimer } from "./idle_timer.ts";
 import type { SocketSettings } from "./settings.ts";
 import type { WriteQueue } from "./write_queue.ts";
@@ -37,6 +38,8 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   protected inTurn = false;
   /** Where the server has a budget of memory. */
   account: Account | undefined;
+  /** Where the server counts who is inside. */
+  guest: Guest | undefined;
   // What was read last took its time.
   #costly = false;
   // Only where a deadline is on.

@@ -113,7 +113,8 @@ const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /** An IPv4 address that came in over an IPv6 socket, told as the IPv4 address it is. */
 export function normalizeAddress(hostname: string): string {
-  return MAPPED_IPV4.exec(hostname)?.[1] ?? hostname;
+  // Most are not, and every connection asks several times.
+  return hostname.startsWith("::") ? MAPPED_IPV4.exec(hostname)?.[1] ?? hostname : hostname;
 }
 
 /** The runtime's address in the words of node:net; a unix socket has none of the three. */

@@ -390,19 +390,19 @@ Deno.test("every count and table is back to zero when everybody has left", async
     undefined,
   );
   const transports = Array.from({ length: 8 }, () => memoryPair()[0]);
-  for (const transport of transports) {
+  const inside = transports.map((transport) => {
     assertEquals(gate.refuses(transport), undefined);
-    gate.enter(transport, transport, () => true, true);
-  }
+    return gate.enter(transport, () => true, true)!; // it watches
+  });
   const { guests, rated } = gate.sizes;
   assertEquals([guests, rated > 0], [8, true]);
-  const socket = {};
-  gate.move(transports[0]!, socket, () => true, true); // there are eight
-  gate.spoke(socket);
-  gate.leave(socket);
+  const first = inside[0]!; // there are eight
+  gate.move(first, () => true, true);
+  gate.spoke(first);
+  gate.leave(first);
   assert(gate.shedOldest());
   gate.shedPreparing();
-  for (const transport of transports) gate.leave(transport);
+  for (const guest of inside) gate.leave(guest);
   const { rated: _, ...rest } = gate.sizes;
   assertEquals(rest, { guests: 0, counted: 0, silent: 0, preparing: 0 });
   for (const transport of transports) transport.close();

@@ -1,0 +1,16 @@
+/** Somebody inside, as whoever keeps the door knows it. */
+
+import type { Standing } from "./crowds.ts";
+import type { Link } from "./list.ts";
+
+/** See the module's comment. */
+export interface Guest extends Link<Guest> {
+  /** The address that its connection counts to; undefined for those that count to none. */
+  readonly counted: string | undefined;
+  /** Its place among those who are silent; undefined once it has spoken. */
+  standing: Standing<Guest> | undefined;
+  /** Its place among those who are being prepared; undefined once it is announced. */
+  place: Standing<Guest> | undefined;
+  /** Makes room; false if that is not possible just now. Undefined when it has left: nothing of it is kept. */
+  shed: (() => boolean) | undefined;
+}
