@@ -29,6 +29,7 @@ export class Gate {
   // The connection that was asked about last, and the name of its client: it is asked again as it comes in.
   #asked: Transport | undefined;
   #client: string | undefined;
+  #askedAt = 0;
 
   constructor(limits: ResolvedServerLimits) {
     this.#limits = limits;
@@ -82,14 +83,17 @@ export class Gate {
       if (deny?.hasRead(read) === true || allow?.hasRead(read) === false) return "denied";
     }
     const key = this.#keyOf(transport, address)!; // it has one
-    if (this.#rates?.allows(key, now()) === false) return "rate";
+    if (this.#rates?.allows(key, this.#askedAt = now()) === false) return "rate";
     return this.#counts.of(key) >= maxConnectionsPerAddress ? "address" : undefined;
   }
 
-  /** It has come in, perhaps to be prepared first: it counts, and so does its coming. Undefined where nobody counts. */
+  /**
+   * It has come in, right after `refuses` was asked, perhaps to be prepared first: it counts, and so does its coming.
+   * Undefined where nobody counts.
+   */
   enter(transport: Transport, shed: () => boolean, prepares = false): Guest | undefined {
     const key = this.off ? undefined : this.#keyOf(transport);
-    if (key !== undefined) this.#rates?.take(key, now());
+    if (key !== undefined) this.#rates?.take(key, this.#askedAt);
     return this.watches ? this.readmit(transport, shed, true, prepares) : undefined;
   }
 

@@ -40,7 +40,7 @@ export class Account {
   readonly #owner: AccountOwner;
   readonly #budget: MemoryBudget;
   // What was written by reference and is not sent yet, oldest first.
-  #kept: Kept[] = [];
+  #kept: Kept[] | undefined;
   #keptBytes = 0;
   #unread = 0;
   #queued = 0;
@@ -55,7 +55,7 @@ export class Account {
   /** These were just queued by reference. */
   keeps(bytes: Uint8Array): void {
     const { queue } = this.#owner;
-    this.#kept.push({ bytes, until: queue.sentBytes + queue.length });
+    (this.#kept ??= []).push({ bytes, until: queue.sentBytes + queue.length });
     this.#keptBytes += bytes.length;
     this.#budget.keep(bytes);
   }
@@ -72,13 +72,17 @@ export class Account {
     this.#touched = false;
     if (this.#closed) return;
     const { queue } = this.#owner;
-    let sent = 0;
-    while (sent < this.#kept.length && this.#kept[sent]!.until <= queue.sentBytes) this.#release(this.#kept[sent++]!);
-    if (sent > 0) this.#kept = this.#kept.slice(sent);
-    // Of the first one a part may have left.
-    const first = this.#kept[0];
-    const gone = first === undefined ? 0 : Math.max(0, first.bytes.length - (first.until - queue.sentBytes));
+    const gone = this.#kept === undefined ? 0 : this.#releaseSent(this.#kept, queue.sentBytes);
     this.#set(unreadBytes(this.#owner), queue.length - this.#keptBytes + gone);
+  }
+
+  /** Gives how much of the first one that is left has been sent. */
+  #releaseSent(kept: Kept[], sentBytes: number): number {
+    let sent = 0;
+    while (sent < kept.length && kept[sent]!.until <= sentBytes) this.#release(kept[sent++]!);
+    const first = kept[sent];
+    if (sent > 0) this.#kept = first === undefined ? undefined : kept.slice(sent);
+    return first === undefined ? 0 : Math.max(0, first.bytes.length - (first.until - sentBytes));
   }
 
   /** For the microtask. */
@@ -89,7 +93,7 @@ export class Account {
   /** What it holds, with its share of what others keep, too. */
   get bytes(): number {
     let bytes = this.#unread + this.#queued;
-    for (const kept of this.#kept) bytes += kept.bytes.length / this.#budget.keepersOf(kept.bytes);
+    for (const kept of this.#kept ?? []) bytes += kept.bytes.length / this.#budget.keepersOf(kept.bytes);
     return bytes;
   }
 
@@ -97,8 +101,8 @@ export class Account {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const kept of this.#kept) this.#release(kept);
-    this.#kept = [];
+    for (const kept of this.#kept ?? []) this.#release(kept);
+    this.#kept = undefined;
     this.#set(0, 0);
     this.#budget.look();
   }

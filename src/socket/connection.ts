@@ -267,9 +267,11 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
   }
 
   deliver(chunk: Buffer, fresh: boolean): Taken {
-    if (fresh) this.arrived(chunk.length);
-    else this.account?.touch();
+    if (fresh) this.received(chunk.length);
+    // What is taken, and kept by nobody, need not be counted.
+    if (!fresh || this.holders !== undefined) this.account?.touch();
     if (this.consumer === undefined || this.messagesWait || this.blocked) {
+      this.account?.touch();
       this.refused();
       return "hold";
     }
@@ -280,7 +282,9 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     this.inTurn = false;
     this.handsOverLate = false;
     if (this.shutDown && taken !== "hold") this.endIfDone();
-    if (taken !== "go") this.refused();
+    if (taken === "go") return "go";
+    this.account?.touch();
+    this.refused();
     return taken;
   }
 

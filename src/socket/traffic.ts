@@ -94,9 +94,14 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
   protected abstract spoke(): void;
 
   arrived(bytes: number): void {
+    this.account?.touch();
+    this.received(bytes);
+  }
+
+  /** Bytes came, and are about to be handed over. */
+  protected received(bytes: number): void {
     if (this.bytesRead === 0) this.spoke();
     this.bytesRead += bytes;
-    this.account?.touch();
     this.came();
   }
 
