@@ -14,15 +14,20 @@ interface Range {
   readonly bits: number;
 }
 
+/** The ranges with masks of one length, by what is in front of the mask. */
+interface Masked<Key> {
+  readonly bits: number;
+  readonly ranges: Set<Key>;
+}
+
 // Where RFC 4291 maps IPv4 into IPv6, so that a range of IPv6 can mean IPv4.
 const MAPPED_BITS = 96;
 const MAPPED_GROUPS = [0, 0, 0, 0, 0, 0xffff, 0, 0];
 
 /** Addresses and ranges, asked in a time that grows with the different lengths of the masks only. */
 export class AddressList {
-  // By length of the mask: the ranges of that length, by what is in front of it.
-  readonly #ipv4 = new Map<number, Set<number>>();
-  readonly #ipv6 = new Map<number, Set<string>>();
+  readonly #ipv4: Masked<number>[] = [];
+  readonly #ipv6: Masked<string>[] = [];
 
   /** Throws a TypeError or RangeError that names `option` for an entry that is no address and no range. */
   constructor(option: string, entries: readonly string[]) {
@@ -44,9 +49,9 @@ export class AddressList {
   /** The same for whoever asks several lists. */
   hasRead(address: ReadAddress): boolean {
     if (typeof address === "number") {
-      for (const [bits, ranges] of this.#ipv4) if (ranges.has(prefix(address, bits))) return true;
+      for (const { bits, ranges } of this.#ipv4) if (ranges.has(prefix(address, bits))) return true;
     } else if (address !== undefined) {
-      for (const [bits, ranges] of this.#ipv6) if (ranges.has(masked(address, bits))) return true;
+      for (const { bits, ranges } of this.#ipv6) if (ranges.has(masked(address, bits))) return true;
     }
     return false;
   }
@@ -60,10 +65,10 @@ export function readAddress(address: string): ReadAddress {
   return parseIpv4(address) ?? parseIpv6(withoutZone(address));
 }
 
-function addTo<Key>(ranges: Map<number, Set<Key>>, bits: number, key: Key): void {
-  const there = ranges.get(bits);
-  if (there === undefined) ranges.set(bits, new Set([key]));
-  else there.add(key);
+function addTo<Key>(list: Masked<Key>[], bits: number, key: Key): void {
+  const there = list.find((ranges) => ranges.bits === bits);
+  if (there === undefined) list.push({ bits, ranges: new Set([key]) });
+  else there.ranges.add(key);
 }
 
 function prefix(ipv4: number, bits: number): number {

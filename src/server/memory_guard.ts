@@ -47,7 +47,10 @@ export class MemoryGuard implements MemoryBudgetPort {
       this.#budget = new MemoryBudget(bytes, this);
       for (const socket of this.#sockets) {
         this.adopt(socket);
-        connectionOf(socket).account?.touch(); // it may hold something already
+        const { account, queue } = connectionOf(socket);
+        // What it holds already, and what was written by reference before there was a budget.
+        for (const bytes of queue.kept) account?.keeps(bytes);
+        account?.touch();
       }
     }
   }
@@ -57,8 +60,6 @@ export class MemoryGuard implements MemoryBudgetPort {
     if (this.#budget === undefined) return;
     const connection = connectionOf(socket);
     connection.account = new Account(connection, this.#budget);
-    // What was written by reference before there was a budget.
-    for (const bytes of connection.queue.kept) connection.account.keeps(bytes);
   }
 
   /** Resolves when something new may be let in; undefined when it may now. */
