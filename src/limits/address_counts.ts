@@ -1,31 +1,47 @@
 /** How many there are of each address. */
 
+/** The count of one address. */
+export interface AddressCount {
+  readonly key: string;
+  count: number;
+}
+
 /** Counts that take no more room than what is counted. */
 export class AddressCounts {
-  readonly #counts = new Map<string, number>();
-  // The address that was the last to fall to 0 stays in the map: one comes as another goes.
-  #empty: string | undefined;
+  readonly #counts = new Map<string, AddressCount>();
+  // The one at 0 that is kept: mostly somebody of that address comes next.
+  #empty: AddressCount | undefined;
 
   /** How many addresses have any. */
   get size(): number {
     return this.#counts.size - (this.#empty === undefined ? 0 : 1);
   }
 
-  of(key: string): number {
-    return this.#counts.get(key) ?? 0;
+  /** The count of an address; one at 0 holds until another one is at 0. */
+  of(key: string): AddressCount {
+    const there = this.#counts.get(key);
+    if (there !== undefined) return there;
+    const fresh = { key, count: 0 };
+    this.#counts.set(key, fresh);
+    this.#keep(fresh);
+    return fresh;
   }
 
-  add(key: string): void {
-    this.#counts.set(key, this.of(key) + 1);
-    if (key === this.#empty) this.#empty = undefined;
+  /** One more of that address. Gives its count, to take it off again. */
+  add(key: string): AddressCount {
+    const of = this.of(key);
+    of.count++;
+    if (of === this.#empty) this.#empty = undefined;
+    return of;
   }
 
-  remove(key: string): void {
-    const count = this.of(key);
-    if (count === 0) return;
-    this.#counts.set(key, count - 1);
-    if (count > 1) return;
-    if (this.#empty !== undefined) this.#counts.delete(this.#empty);
-    this.#empty = key;
+  /** One less. */
+  remove(of: AddressCount): void {
+    if (--of.count === 0) this.#keep(of);
+  }
+
+  #keep(empty: AddressCount): void {
+    if (this.#empty !== undefined) this.#counts.delete(this.#empty.key);
+    this.#empty = empty;
   }
 }

@@ -43,6 +43,11 @@ export class MemoryBudget {
     return crowded;
   }
 
+  /** Whether the port is to be told when less is held. */
+  get awaited(): boolean {
+    return this.#waits;
+  }
+
   /** Of one connection so many more are held, and so many of these are queued; negative ones are fewer. */
   move(heldBytes: number, queuedBytes: number): void {
     this.heldBytes += heldBytes;

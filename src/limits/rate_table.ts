@@ -17,6 +17,10 @@ export class RateTable {
   #young = new Map<string, number>();
   #old = new Map<string, number>();
   #youngSince = -Infinity;
+  // What was asked last: mostly that is what is done.
+  #askedKey: string | undefined;
+  #askedAt = 0;
+  #askedDue = 0;
 
   /** `perSecond` acts a second and address, as many of them at once (at least one). */
   constructor(perSecond: number, maxAddresses: number = MAX_RATED_ADDRESSES) {
@@ -28,19 +32,25 @@ export class RateTable {
   /** Another rate from now on; what was done counts on. */
   set perSecond(perSecond: number) {
     this.#intervalMs = 1_000 / perSecond;
+    this.#askedKey = undefined;
     this.#burstMs = Math.max(this.#burstMs, this.#intervalMs); // what is remembered may still count for that long
   }
 
   /** Whether it may be done at `now` (milliseconds). Nothing counts yet. */
   allows(key: string, now: number): boolean {
     this.#age(now);
-    return this.#fits(this.#dueBehind(key, now), now);
+    this.#askedKey = key;
+    this.#askedAt = now;
+    this.#askedDue = this.#dueBehind(key, now);
+    return this.#fits(this.#askedDue, now);
   }
 
   /** The same, and if it may be done it counts. A refused attempt does not. */
   take(key: string, now: number): boolean {
-    this.#age(now);
-    const due = this.#dueBehind(key, now);
+    const asked = key === this.#askedKey && now === this.#askedAt;
+    this.#askedKey = undefined;
+    if (!asked) this.#age(now);
+    const due = asked ? this.#askedDue : this.#dueBehind(key, now);
     if (!this.#fits(due, now)) return false;
     if (this.#young.size >= this.#max / 2 && !this.#young.has(key)) this.#turn(now);
     this.#young.set(key, due);

@@ -84,7 +84,8 @@ export class Gate {
     }
     const key = this.#keyOf(transport, address)!; // it has one
     if (this.#rates?.allows(key, this.#askedAt = now()) === false) return "rate";
-    return this.#counts.of(key) >= maxConnectionsPerAddress ? "address" : undefined;
+    // Where nobody is counted, nobody is too many.
+    return this.watches && this.#counts.of(key).count >= maxConnectionsPerAddress ? "address" : undefined;
   }
 
   /**
@@ -99,16 +100,16 @@ export class Gate {
 
   /** It was in before anybody counted. */
   readmit(transport: Transport, shed: () => boolean, silent: boolean, prepares = false): Guest {
-    const counted = this.#keyOf(transport);
+    const key = this.#keyOf(transport);
+    const counted = key === undefined ? undefined : this.#counts.add(key);
     this.#asked = undefined; // it is not kept for longer than it is there
     const guest: Guest = { before: undefined, after: undefined, counted, standing: undefined, place: undefined, shed };
     this.#guests.append(guest);
     this.#inside++;
-    if (counted !== undefined) this.#counts.add(counted);
     // A balancer's own connections, once they are known as such, are let be.
     const own = transport.proxy !== undefined && counted === undefined;
     if (!this.#limits.shedSilent) return guest;
-    const crowd = counted ?? addressKey(endpointOf(transport.remoteAddr).address ?? "unix");
+    const crowd = key ?? addressKey(endpointOf(transport.remoteAddr).address ?? "unix");
     if (silent && !own) guest.standing = this.#silent.add(crowd, guest);
     if (prepares) guest.place = this.#preparing.add(crowd, guest);
     return guest;

@@ -67,10 +67,20 @@ export class Account {
     if (touched.push(this) === 1) queueMicrotask(lookAtTouched);
   }
 
+  /** Bytes have left. That is looked at now, for it can be too much for nobody, unless somebody waits for it. */
+  left(): void {
+    if (this.#touched || this.#closed) return;
+    if (this.#budget.awaited) this.touch();
+    else this.#settle();
+  }
+
   /** For the microtask. */
   settle(): void {
     this.#touched = false;
-    if (this.#closed) return;
+    if (!this.#closed) this.#settle();
+  }
+
+  #settle(): void {
     const { queue } = this.#owner;
     const gone = this.#kept === undefined ? 0 : this.#releaseSent(this.#kept, queue.sentBytes);
     this.#set(unreadBytes(this.#owner), queue.length - this.#keptBytes + gone);

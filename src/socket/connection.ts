@@ -211,7 +211,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
   flushed(): void {
     flushEnded(this);
     this.paid();
-    this.account?.touch();
+    this.account?.left();
     if (this.queue.length > 0) return; // corked
     if (this.needDrain) {
       this.needDrain = false;
