@@ -2,11 +2,11 @@
 
 /** The four octets as one unsigned number; undefined for what is no IPv4 address of four decimals. */
 export function parseIpv4(text: string): number | undefined {
-  // By hand, because every connection may be asked several times.
+  // By hand, because every connection is asked.
   let value = 0;
   let [octet, digits, dots] = [0, 0, 0];
-  for (let at = 0; at <= text.length; at++) {
-    const digit = text.charCodeAt(at) - 0x30; // NaN behind the end
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
     if (digit >= 0 && digit <= 9) {
       // Zeros in front could be taken for octal numbers.
       if (digits > 0 && octet === 0) return undefined;
@@ -14,13 +14,13 @@ export function parseIpv4(text: string): number | undefined {
       digits++;
       if (octet > 255) return undefined;
     } else {
-      if (digits === 0 || (at < text.length && (digit !== -2 || dots === 3))) return undefined; // -2 is a dot
+      if (digit !== -2 || digits === 0 || dots === 3) return undefined; // -2 is a dot
       value = value * 256 + octet;
       octet = digits = 0;
       dots++;
     }
   }
-  return dots === 4 ? value : undefined;
+  return dots === 3 && digits > 0 ? value * 256 + octet : undefined;
 }
 
 /** The eight groups; undefined for what is no IPv6 address. A zone (`%eth0`) is none of it. */
