@@ -128,12 +128,11 @@ export class FrameExchange<In, Out> implements Companion {
   attach(): void {
     if (this.#listeners !== undefined) return;
     if (attached.has(this.#socket)) throw claimedError("this codec", "another codec (its takeRest() hands over)");
-    const borrows = this.#codec.copiesMessages === true;
-    const data = borrows ? (data: Uint8Array) => this.#borrow(data) : (data: Uint8Array) => this.handleData(data);
+    const data = (data: Uint8Array) => this.handleData(data);
     const end = () => this.#handleEnd();
     this.#socket.on("data", data);
     this.#socket.on("end", end);
-    if (borrows) this.#current().consumer?.lendToListener?.(data);
+    if (this.#codec.copiesMessages === true) this.#current().consumer?.lendToListener?.(data);
     attached.set(this.#socket, this);
     this.#listeners = { data, end };
     this.#detached = false;
@@ -171,15 +170,6 @@ export class FrameExchange<In, Out> implements Companion {
   handleData(data: Uint8Array): void {
     this.#push(data);
     this.#deliver();
-  }
-
-  /** What of the chunk could not be decoded yet has to stay. */
-  #borrow(data: Uint8Array): void {
-    try {
-      this.handleData(data);
-    } finally {
-      if (this.bufferedBytes > 0) this.#connection.reader.giveAway();
-    }
   }
 
   pause(): void {
@@ -300,6 +290,7 @@ export class FrameExchange<In, Out> implements Companion {
       }
     } finally {
       this.#decoding = false;
+      if (this.bufferedBytes > 0) connection.reader.giveAway(); // it may have been lent
       // Where a handler threw or paused, what is left is ours to decode, and the peer owes nothing.
       connection.account?.touch();
       if (connection.state !== "closed") connection.frameClock?.decoded(owedBytes, this.#completed);

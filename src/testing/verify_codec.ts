@@ -92,6 +92,7 @@ export class CodecLawError extends Error {
  * - A bad frame is one `MessageError`, and the frames around it are whole.
  * - The limit holds: one byte less and the limit itself pass, one more does not, and never more is held than the limit
  *   and a chunk.
+ * - With `copiesMessages` no message changes when a chunk of which nothing is left is overwritten.
  * - The work is linear: counted in bytes that the runtime copies, clears, searches and decodes. A loop by hand is not seen.
  * - `takeRest()` hands back exactly what was not consumed, and the decoder is as new.
  * - The decoders of a codec know nothing of each other.

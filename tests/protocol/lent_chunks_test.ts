@@ -164,7 +164,12 @@ for (const [name, codec] of CODECS) {
 }
 
 /** Sends whole frames, each when the message before has been taken, so that nothing is left of any chunk. */
-async function sendOneByOne<Message>(linked: Linked, codec: Codec<Message>, messages: Message[], take: (m: Message) => void) {
+async function sendOneByOne<Message>(
+  linked: Linked,
+  codec: Codec<Message>,
+  messages: Message[],
+  take: (m: Message) => void,
+) {
   const receiver = framed(linked.socket, codec);
   receiver.on("message", take);
   for (const message of messages) {
