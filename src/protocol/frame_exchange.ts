@@ -169,7 +169,11 @@ export class FrameExchange<In, Out> implements Companion {
 
   handleData(data: Uint8Array): void {
     this.#push(data);
-    this.#deliver();
+    try {
+      this.#deliver();
+    } finally {
+      if (this.bufferedBytes > 0) this.#connection.reader.giveAway(data); // it may have been lent
+    }
   }
 
   pause(): void {
@@ -189,7 +193,10 @@ export class FrameExchange<In, Out> implements Companion {
   /** Delivers nothing more until `release()`, and lets the peer wait; the user's own `resume` does not lift it. */
   hold(): void {
     this.#full = true;
-    this.#stopFlow();
+    const socket = this.#socket;
+    if (socket.listenerCount("data") === 0 || socket.isPaused()) return;
+    socket.pause();
+    this.#stopped = true;
   }
 
   /** Goes on after `hold()`, in a microtask. */
@@ -237,6 +244,7 @@ export class FrameExchange<In, Out> implements Companion {
     // A protocol may change its codec with every message.
     const { holders = [] } = this.#connection;
     holders.splice(holders.indexOf(this), 1);
+    this.#connection.account?.touch();
     return decoder.takeRest();
   }
 
@@ -290,13 +298,15 @@ export class FrameExchange<In, Out> implements Companion {
       }
     } finally {
       this.#decoding = false;
-      if (this.bufferedBytes > 0) connection.reader.giveAway(); // it may have been lent
       // Where a handler threw or paused, what is left is ours to decode, and the peer owes nothing.
       connection.account?.touch();
       if (connection.state !== "closed") connection.frameClock?.decoded(owedBytes, this.#completed);
       const waits = (this.#pace.waits || connection.blocked) && this.bufferedBytes > 0 && !this.#over &&
         !this.#detached;
-      if (waits !== connection.messagesWait) connection.letMessagesWait(waits, !this.#held);
+      // A handler may have handed over to another one.
+      if (waits !== connection.messagesWait && (attached.get(this.#socket) ?? this) === this) {
+        connection.letMessagesWait(waits, !this.#held);
+      }
     }
   }
 
@@ -334,13 +344,6 @@ export class FrameExchange<In, Out> implements Companion {
   /** What has come is not wanted now. */
   get #held(): boolean {
     return this.#paused || this.#detached || this.#full;
-  }
-
-  #stopFlow(): void {
-    const socket = this.#socket;
-    if (socket.listenerCount("data") === 0 || socket.isPaused()) return;
-    socket.pause();
-    this.#stopped = true;
   }
 
   #goOn(): void {

@@ -160,8 +160,12 @@ export class Admission<State> implements PreparationPort, SocketHost {
 
   #takeIn(connection: Connection, transport: Transport, prepared: boolean): void {
     const makeRoom = () => shed(connection);
-    if (prepared) this.gate.move(connection.guest = this.#release(transport), makeRoom, true);
-    else connection.guest = this.gate.enter(transport, makeRoom);
+    const guest = prepared ? this.#release(transport) : this.gate.enter(transport, makeRoom);
+    connection.guest = guest;
+    if (!prepared) return;
+    if (guest?.shed !== undefined) this.gate.move(guest, makeRoom, true);
+    // The rules have changed while it was nowhere to be found.
+    else if (this.gate.watches) connection.guest = this.gate.readmit(transport, makeRoom, true);
   }
 
   handlerFailed(error: Error, face: ConnectionFace): void {

@@ -130,9 +130,9 @@ export class ReadLoop {
     this.resume();
   }
 
-  /** The chunk that was lent last stays with its receiver: the next one stands elsewhere. */
-  giveAway(): void {
-    if (this.#lends) this.#rest = undefined;
+  /** That chunk stays with its receiver: the next one stands behind it, or elsewhere. */
+  giveAway({ buffer, byteOffset, length }: Uint8Array): void {
+    if (this.#lends && this.#rest?.buffer === buffer) this.#rest = Buffer.from(buffer, byteOffset + length);
   }
 
   /** Whether bytes have come that nobody has taken, or given back. */
@@ -302,15 +302,13 @@ export class ReadLoop {
   #window(): Buffer {
     if (this.#rest !== undefined) {
       const { byteLength } = this.#rest.buffer;
-      if (this.#lends) {
-        if (this.#lentBytes < byteLength) return this.#rest;
+      // With less than half left, a fresh buffer is cheaper than the extra system calls of short reads.
+      if (this.#rest.length * 2 < byteLength) this.#adapt(byteLength);
+      else if (!this.#lends || this.#lentBytes < byteLength) return this.#rest;
+      else {
         this.#shrink(byteLength);
         // As long as its size is right it is as good as a fresh one.
         if (this.#nextBytes === byteLength) return this.#count(this.#rest);
-      } else {
-        // With less than half left, a fresh buffer is cheaper than the extra system calls of short reads.
-        if (this.#rest.length * 2 >= byteLength) return this.#rest;
-        this.#adapt(byteLength);
       }
     }
     return this.#rest = this.#count(Buffer.allocUnsafeSlow(this.#nextBytes));

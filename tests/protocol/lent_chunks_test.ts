@@ -8,6 +8,7 @@ import { type Codec, json, lengthPrefixed, lines, ndjson } from "../../src/frami
 import { Random } from "../../src/testing/random.ts";
 import { link, type Linked } from "./linked.ts";
 import { KINDS, openPair } from "../support/kinds.ts";
+import { until } from "./until.ts";
 import { concat } from "../framing/decode.ts";
 
 const ROUNDS = 200;
@@ -196,4 +197,61 @@ Deno.test("lengthPrefixed, whose messages are windows on chunks, is lent nothing
   const received: Uint8Array[] = [];
   await sendOneByOne(linked, lengthPrefixed(), messages, (message) => received.push(message));
   assertEquals(received.findIndex((message, i) => !equals(message, messages[i]!)), -1); // sent as many
+});
+
+Deno.test("a frame that comes byte by byte takes no buffer for each", async () => {
+  const codec = json<string>();
+  const noted = noting(codec);
+  await using linked = await link();
+  const receiver = framed(linked.socket, noted.codec);
+  const ask = async (frame: Uint8Array) => {
+    const came = new Promise((resolve) => receiver.once("message", resolve));
+    for (let at = 0; at < frame.length;) at += await linked.peer.write(frame.subarray(at));
+    return await came;
+  };
+  const large = "x".repeat(300_000); // its buffer grows
+  assertEquals(await ask(codec.encode(large)), large);
+  const frame = codec.encode("y".repeat(400));
+  noted.buffers.clear();
+  const came = new Promise((resolve) => receiver.once("message", resolve));
+  for (let at = 0; at < frame.length; at++) {
+    const { bytesRead } = linked.socket;
+    await linked.peer.write(frame.subarray(at, at + 1));
+    await until(() => linked.socket.bytesRead > bytesRead);
+  }
+  assertEquals(await came, "y".repeat(400));
+  assert(noted.buffers.size <= 2, `${noted.buffers.size} buffers`);
+});
+
+Deno.test("what is left is delivered by the next protocol, made in the handler of the one before, once the peer reads", async () => {
+  const codec = json<number>();
+  await using linked = await link({ limits: { readWhileBlocked: false } });
+  const { socket, peer } = linked;
+  const { promise: second, resolve } = Promise.withResolvers<number>();
+  const first = new MessageProtocol<number>(socket);
+  const written = 3_000_000;
+  first.onMessage = () => {
+    const rest = first.takeRest();
+    socket.write(new Uint8Array(written)); // more than the kernel takes
+    const next = new MessageProtocol<number>(socket);
+    next.onMessage = resolve;
+    next.attach();
+    next.handleData(rest);
+  };
+  first.attach();
+  await peer.write(concat(codec.encode(1), codec.encode(2)));
+  const buffer = new Uint8Array(65_536);
+  for (let read = 0; read < written;) read += await peer.read(buffer) ?? written;
+  assertEquals(await second, 2);
+});
+
+Deno.test("what takeRest() has handed over is not held for the connection any more", async () => {
+  await using linked = await link({ limits: { memoryBudgetBytes: 100_000_000 } });
+  const protocol = new MessageProtocol(linked.socket).attach();
+  const begun = new Uint8Array(500_000).fill(1, 1, 2); // of a frame of 65,536 bytes and more
+  const frame = concat(new Uint8Array([0, 8, 0, 0]), begun);
+  for (let at = 0; at < frame.length;) at += await linked.peer.write(frame.subarray(at));
+  await until(() => linked.app.metrics().heldBytes === frame.length);
+  assertEquals(protocol.takeRest().length, frame.length);
+  await until(() => linked.app.metrics().heldBytes === 0);
 });

@@ -1,6 +1,6 @@
 // Each limit on who may come in, alone: the refusal, its reason and its count, the honest neighbour, and what updates do.
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createServer, type DropReason, type LimitsUpdate, type ServerOptions, type TcpServer } from "../../mod.ts";
 import { LoopbackClient } from "../support/loopback_client.ts";
 import { authority, server as pair } from "../tls/support.ts";
@@ -220,7 +220,7 @@ Deno.test("limits.shedSilent: stalled handshakes make room for others where ther
   }
   // Something of a handshake does not keep it in.
   stalled[0]?.write(Uint8Array.of(22, 3, 1, 2, 0, 1));
-  const visit = { host: "localhost", tls: { ca: authority.cert } };
+  const visit = { host: "127.0.0.1", tls: { ca: authority.cert, servername: "localhost" } };
   await using first = await connect({ port, ...visit });
   await stalled[0]?.closed;
   await until(() => app.connections.size === 1);
@@ -406,4 +406,22 @@ Deno.test("every count and table is back to zero when everybody has left", async
   const { rated: _, ...rest } = gate.sizes;
   assertEquals(rest, { guests: 0, counted: 0, silent: 0, preparing: 0 });
   for (const transport of transports) transport.close();
+});
+
+Deno.test("a limit that comes while a handshake ends counts that connection, too", async () => {
+  const app = createServer("tcp", { tls: { cert: pair.cert, key: pair.key }, limits: { maxConnectionsPerAddress: 1 } });
+  const stop = app.observe(({ type }) => {
+    if (type !== "handshake.end") return;
+    stop();
+    app.updateLimits({ maxConnectionsPerAddress: null });
+    app.updateLimits({ maxConnectionsPerAddress: 1 });
+  });
+  app.onConnection((socket) => void socket.on("error", () => {}).resume());
+  app.listen(0, "127.0.0.1");
+  const target = { port: app.address()!.port, host: "127.0.0.1", tls: { ca: authority.cert, servername: "localhost" } };
+  const first = await connect(target);
+  await assertRejects(() => connect(target));
+  assertEquals(app.metrics().dropped.address, 1);
+  first.destroy();
+  await app.close();
 });
