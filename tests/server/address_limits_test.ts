@@ -416,10 +416,15 @@ Deno.test("a limit that comes while a handshake ends counts that connection, too
     app.updateLimits({ maxConnectionsPerAddress: null });
     app.updateLimits({ maxConnectionsPerAddress: 1 });
   });
-  app.onConnection((socket) => void socket.on("error", () => {}).resume());
+  const { promise: announced, resolve } = Promise.withResolvers<void>();
+  app.onConnection((socket) => {
+    socket.on("error", () => {}).resume();
+    resolve();
+  });
   app.listen(0, "127.0.0.1");
   const target = { port: app.address()!.port, host: "127.0.0.1", tls: { ca: authority.cert, servername: "localhost" } };
   const first = await connect(target);
+  await announced;
   await assertRejects(() => connect(target));
   assertEquals(app.metrics().dropped.address, 1);
   first.destroy();
