@@ -43,9 +43,9 @@ export class MemoryBudget {
     return crowded;
   }
 
-  /** Whether the port is to be told when less is held. */
-  get awaited(): boolean {
-    return this.#waits;
+  /** Whether `look()` may have something to do: too much is held, or somebody waits for less. */
+  get isUneasy(): boolean {
+    return this.#waits || this.heldBytes > this.#limitBytes;
   }
 
   /** Of one connection so many more are held, and so many of these are queued; negative ones are fewer. */

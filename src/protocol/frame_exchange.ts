@@ -299,7 +299,7 @@ export class FrameExchange<In, Out> implements Companion {
     } finally {
       this.#decoding = false;
       // Where a handler threw or paused, what is left is ours to decode, and the peer owes nothing.
-      connection.account?.touch();
+      connection.account?.moved();
       if (connection.state !== "closed") connection.frameClock?.decoded(owedBytes, this.#completed);
       const waits = (this.#pace.waits || connection.blocked) && this.bufferedBytes > 0 && !this.#over &&
         !this.#detached;

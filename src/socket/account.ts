@@ -60,18 +60,18 @@ export class Account {
     this.#budget.keep(bytes);
   }
 
-  /** Something has come or gone. */
+  /** Something comes or goes: what is held is looked at when that is done. */
   touch(): void {
     if (this.#touched || this.#closed) return;
     this.#touched = true;
     if (touched.push(this) === 1) queueMicrotask(lookAtTouched);
   }
 
-  /** Bytes have left. That is looked at now, for it can be too much for nobody, unless somebody waits for it. */
-  left(): void {
+  /** Something has come or gone. Mostly nobody has to do anything about it. */
+  moved(): void {
     if (this.#touched || this.#closed) return;
-    if (this.#budget.awaited) this.touch();
-    else this.#settle();
+    this.#settle();
+    if (this.#budget.isUneasy) this.touch();
   }
 
   /** For the microtask. */

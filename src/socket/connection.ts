@@ -177,7 +177,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
 
   /** Sees to it that what was queued leaves; gives what `write()` gives. */
   endWrite(): boolean {
-    this.account?.touch();
+    this.account?.moved();
     if (!this.inTurn) this.queue.schedule();
     if (this.queue.length < this.settings.highWaterMarkBytes) return true;
     if (this.needDrain) return false;
@@ -211,7 +211,7 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
   flushed(): void {
     flushEnded(this);
     this.paid();
-    this.account?.left();
+    this.account?.moved();
     if (this.queue.length > 0) return; // corked
     if (this.needDrain) {
       this.needDrain = false;
@@ -268,8 +268,6 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
 
   deliver(chunk: Buffer, fresh: boolean): Taken {
     if (fresh) this.received(chunk.length);
-    // What is taken, and kept by nobody, need not be counted.
-    if (!fresh || this.holders !== undefined) this.account?.touch();
     if (this.consumer === undefined || this.messagesWait || this.blocked) {
       this.account?.touch();
       this.refused();
@@ -282,9 +280,10 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     this.inTurn = false;
     this.handsOverLate = false;
     if (this.shutDown && taken !== "hold") this.endIfDone();
-    if (taken === "go") return "go";
-    this.account?.touch();
-    this.refused();
+    if (taken !== "go") {
+      this.account?.touch(); // the reader will hold it
+      this.refused();
+    } else if (!fresh || this.holders !== undefined) this.account?.moved(); // else nobody has kept anything
     return taken;
   }
 

@@ -152,7 +152,7 @@ export abstract class Traffic extends Flushing implements DeadlineOwner {
 
   wrote(): void {
     load.transfers++;
-    this.account?.left();
+    this.account?.moved();
     // A write that went through at once needs no second look at the clock.
     if (this.queue.length === 0 && this.idle === undefined && this.#deadlines === undefined) return;
     this.went();
