@@ -27,9 +27,9 @@ export class AddressCounts {
     return fresh;
   }
 
-  /** One more of that address. Gives its count, to take it off again. */
-  add(key: string): AddressCount {
-    const of = this.of(key);
+  /** One more of that address, whose count was perhaps asked for before. Gives its count, to take it off again. */
+  add(key: string, asked?: AddressCount): AddressCount {
+    const of = asked !== undefined && (asked.count > 0 || asked === this.#empty) ? asked : this.of(key);
     of.count++;
     if (of === this.#empty) this.#empty = undefined;
     return of;

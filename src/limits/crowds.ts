@@ -6,22 +6,21 @@
 import { type Link, List } from "./list.ts";
 
 /** Those of one address. */
-class Crowd<Member> implements Link<Crowd<Member>> {
+export class Crowd<Member extends Standing<Member>> implements Link<Crowd<Member>> {
   before: Crowd<Member> | undefined;
   after: Crowd<Member> | undefined;
   size = 0;
   readonly key: string;
-  readonly standings = new List<Standing<Member>>();
+  readonly members: List<Member> = new List();
 
   constructor(key: string) {
     this.key = key;
   }
 }
 
-/** One member in its crowd. */
-export interface Standing<Member> extends Link<Standing<Member>> {
-  readonly member: Member;
-  /** Undefined once it has left. */
+/** What a member has to have: its place in its crowd. */
+export interface Standing<Member extends Standing<Member>> extends Link<Member> {
+  /** Undefined where it is in none. */
   crowd: Crowd<Member> | undefined;
 }
 
@@ -29,7 +28,7 @@ export interface Standing<Member> extends Link<Standing<Member>> {
 const KEPT_SIZES = 64;
 
 /** Members by address, oldest first. */
-export class Crowds<Member> {
+export class Crowds<Member extends Standing<Member>> {
   readonly #crowds = new Map<string, Crowd<Member>>();
   // The one that was emptied last is kept for whoever comes from there next: where one comes as another goes, to take it out
   // and put it in again would cost more than the rest.
@@ -43,22 +42,22 @@ export class Crowds<Member> {
     return this.#crowds.size - (this.#empty === undefined ? 0 : 1);
   }
 
-  add(key: string, member: Member): Standing<Member> {
+  /** It comes, and is in no crowd yet. */
+  add(key: string, member: Member): void {
     let crowd = this.#crowds.get(key);
     if (crowd === undefined) this.#crowds.set(key, crowd = new Crowd(key));
     else if (crowd === this.#empty) this.#empty = undefined;
-    const standing: Standing<Member> = { member, crowd, before: undefined, after: undefined };
-    crowd.standings.append(standing);
+    member.crowd = crowd;
+    crowd.members.append(member);
     this.#resize(crowd, crowd.size + 1);
-    return standing;
   }
 
   /** It leaves, unless it has left already. */
-  remove(standing: Standing<Member>): void {
-    const { crowd } = standing;
+  remove(member: Member): void {
+    const { crowd } = member;
     if (crowd === undefined) return;
-    standing.crowd = undefined;
-    crowd.standings.remove(standing);
+    member.crowd = undefined;
+    crowd.members.remove(member);
     this.#resize(crowd, crowd.size - 1);
     if (crowd.size > 0) return;
     if (this.#empty !== undefined) this.#crowds.delete(this.#empty.key);
@@ -73,7 +72,7 @@ export class Crowds<Member> {
 
   /** The oldest member of the address that has most of them; of several such, of the one that has had as many for longest. */
   get oldestOfLargest(): Member | undefined {
-    return this.#bySize[this.#largest]?.first?.standings.first?.member;
+    return this.#bySize[this.#largest]?.first?.members.first;
   }
 
   #resize(crowd: Crowd<Member>, size: number): void {

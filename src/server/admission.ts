@@ -1,6 +1,6 @@
 /** Who comes in and goes: room, refusals and failures before there is a socket, counted and told. */
 
-import type { Guest } from "../limits/guest.ts";
+import type { Guest, Sheddable } from "../limits/guest.ts";
 import type { CloseReason, CloseReceipt } from "../telemetry/close_receipt.ts";
 import type { AcceptErrorVerdict } from "../telemetry/events.ts";
 import type { ServerMetrics } from "../telemetry/metrics.ts";
@@ -50,14 +50,14 @@ export class Admission<State> implements PreparationPort, SocketHost {
     const anew = this.gate.setRules(limits, proxy);
     this.spoke = limits.shedSilent ? (face) => this.#spoke(face) : undefined;
     if (anew) {
-      for (const { transport, shed } of source?.preparing() ?? []) {
-        this.#guests.set(transport, this.gate.readmit(transport, shed, true, true));
+      for (const entry of source?.preparing() ?? []) {
+        this.#guests.set(entry.transport, this.gate.readmit(entry.transport, entry, true, true));
       }
       for (const socket of this.#sockets) {
         const connection = connectionOf(socket);
         const { transport, bytesRead } = connection;
         if (transport === undefined) continue;
-        connection.guest = this.gate.readmit(transport, () => shed(connection), bytesRead === 0);
+        connection.guest = this.gate.readmit(transport, connection, bytesRead === 0);
       }
     }
     this.#memory.setLimit(limits.memoryBudgetBytes);
@@ -91,16 +91,16 @@ export class Admission<State> implements PreparationPort, SocketHost {
     return verdict === "pause" && this.#limits.shedSilent && this.gate.shedOldest(2);
   }
 
-  entered({ transport, shed }: Prepared): boolean {
-    if (this.#refuses(transport)) return false;
-    this.#enter(transport, shed);
+  entered(entry: Prepared): boolean {
+    if (this.#refuses(entry.transport)) return false;
+    this.#enter(entry.transport, entry);
     this.#sockets.reserve();
     return true;
   }
 
   /** It is to be prepared. */
-  #enter(transport: Transport, shed: () => boolean): void {
-    const guest = this.gate.enter(transport, shed, true);
+  #enter(transport: Transport, owner: Sheddable): void {
+    const guest = this.gate.enter(transport, owner, true);
     if (guest !== undefined) this.#guests.set(transport, guest);
   }
 
@@ -120,11 +120,11 @@ export class Admission<State> implements PreparationPort, SocketHost {
     if (guest !== undefined) this.gate.spoke(guest);
   }
 
-  prepared(from: Transport, { transport, shed }: Prepared): boolean {
+  prepared(from: Transport, entry: Prepared): boolean {
+    const { transport } = entry;
     if (transport === from) return true;
     const guest = this.#release(from);
     if (transport.proxy === from.proxy) {
-      this.gate.move(guest, shed);
       if (guest !== undefined) this.#guests.set(transport, guest);
       return true;
     }
@@ -132,7 +132,7 @@ export class Admission<State> implements PreparationPort, SocketHost {
     this.#leave(guest);
     const reason = this.gate.refuses(transport);
     if (reason !== undefined) this.#drop(transport, reason);
-    else this.#enter(transport, shed);
+    else this.#enter(transport, entry);
     return reason === undefined;
   }
 
@@ -159,13 +159,11 @@ export class Admission<State> implements PreparationPort, SocketHost {
   }
 
   #takeIn(connection: Connection, transport: Transport, prepared: boolean): void {
-    const makeRoom = () => shed(connection);
-    const guest = prepared ? this.#release(transport) : this.gate.enter(transport, makeRoom);
+    const guest = prepared ? this.#release(transport) : this.gate.enter(transport, connection);
     connection.guest = guest;
-    if (!prepared) return;
-    if (guest?.shed !== undefined) this.gate.move(guest, makeRoom, true);
+    if (!prepared || (guest !== undefined && this.gate.move(guest, connection, true))) return;
     // The rules have changed while it was nowhere to be found.
-    else if (this.gate.watches) connection.guest = this.gate.readmit(transport, makeRoom, true);
+    if (this.gate.watches) connection.guest = this.gate.readmit(transport, connection, true);
   }
 
   handlerFailed(error: Error, face: ConnectionFace): void {
@@ -239,9 +237,4 @@ export class Admission<State> implements PreparationPort, SocketHost {
     this.witness.dropped(transport, reason);
     this.#reporter.tell("drop", { ...peerOf(transport), reason });
   }
-}
-
-function shed(connection: Connection): boolean {
-  connection.destroy(undefined, "shed");
-  return true;
 }

@@ -4,12 +4,11 @@
  */
 
 import { now } from "../base/clock.ts";
-import { AddressCounts } from "../limits/address_counts.ts";
+import { type AddressCount, AddressCounts } from "../limits/address_counts.ts";
 import { addressKey } from "../limits/address_key.ts";
 import { readAddress } from "../limits/address_list.ts";
 import { Crowds } from "../limits/crowds.ts";
-import type { Guest } from "../limits/guest.ts";
-import { List } from "../limits/list.ts";
+import { type Guest, Newcomer, type Sheddable } from "../limits/guest.ts";
 import { RateTable } from "../limits/rate_table.ts";
 import type { DropReason } from "../telemetry/drop_reason.ts";
 import { endpointOf, normalizeAddress, type Transport } from "../transport/transport.ts";
@@ -20,15 +19,17 @@ import type { ProxyRule } from "./proxy_rule.ts";
 export class Gate {
   #limits: ResolvedServerLimits;
   #proxy: ProxyRule | undefined;
-  readonly #guests = new List<Guest>();
   #inside = 0;
-  readonly #counts = new AddressCounts();
-  readonly #silent = new Crowds<Guest>();
-  readonly #preparing = new Crowds<Guest>();
+  #counts = new AddressCounts();
+  #silent = new Crowds<Guest>();
+  #preparing = new Crowds<Newcomer>();
+  // Whoever came in under others has to be told anew.
+  #rules = {};
   #rates: RateTable | undefined;
   // The connection that was asked about last, and the name of its client: it is asked again as it comes in.
   #asked: Transport | undefined;
   #client: string | undefined;
+  #count: AddressCount | undefined;
   #askedAt = 0;
 
   constructor(limits: ResolvedServerLimits) {
@@ -41,15 +42,23 @@ export class Gate {
     const { shedSilent } = this.#limits;
     this.#limits = limits;
     this.#proxy = proxy;
-    this.#asked = undefined;
+    this.#asked = this.#count = undefined;
     const { acceptsPerSecondPerAddress: rate } = limits;
     if (rate === Infinity) this.#rates = undefined;
     else if (this.#rates === undefined) this.#rates = new RateTable(rate);
     else this.#rates.perSecond = rate;
     const { watches } = this;
     const same = watches === watched && limits.shedSilent === shedSilent;
-    if (!same) { for (let guest; (guest = this.#guests.first) !== undefined;) this.leave(guest); }
+    if (!same) this.#forgetGuests();
     return watches && !same;
+  }
+
+  #forgetGuests(): void {
+    this.#rules = {};
+    this.#inside = 0;
+    this.#counts = new AddressCounts();
+    this.#silent = new Crowds();
+    this.#preparing = new Crowds();
   }
 
   /** Whether it has nothing to do with those who come in. */
@@ -84,57 +93,66 @@ export class Gate {
     }
     const key = this.#keyOf(transport, address)!; // it has one
     if (this.#rates?.allows(key, this.#askedAt = now()) === false) return "rate";
-    // Where nobody is counted, nobody is too many.
-    return this.watches && this.#counts.of(key).count >= maxConnectionsPerAddress ? "address" : undefined;
+    if (!this.watches) return undefined; // where nobody is counted, nobody is too many
+    this.#count = this.#counts.of(key);
+    return this.#count.count >= maxConnectionsPerAddress ? "address" : undefined;
   }
 
   /**
    * It has come in, right after `refuses` was asked, perhaps to be prepared first: it counts, and so does its coming.
    * Undefined where nobody counts.
    */
-  enter(transport: Transport, shed: () => boolean, prepares = false): Guest | undefined {
+  enter(transport: Transport, owner: Sheddable, prepares = false): Guest | undefined {
     const key = this.off ? undefined : this.#keyOf(transport);
     if (key !== undefined) this.#rates?.take(key, this.#askedAt);
-    return this.watches ? this.readmit(transport, shed, true, prepares) : undefined;
+    return this.watches ? this.readmit(transport, owner, true, prepares) : undefined;
   }
 
   /** It was in before anybody counted. */
-  readmit(transport: Transport, shed: () => boolean, silent: boolean, prepares = false): Guest {
+  readmit(transport: Transport, owner: Sheddable, silent: boolean, prepares = false): Guest {
     const key = this.#keyOf(transport);
-    const counted = key === undefined ? undefined : this.#counts.add(key);
-    this.#asked = undefined; // it is not kept for longer than it is there
-    const guest: Guest = { before: undefined, after: undefined, counted, standing: undefined, place: undefined, shed };
-    this.#guests.append(guest);
+    const counted = key === undefined ? undefined : this.#counts.add(key, this.#count);
+    this.#asked = this.#count = undefined; // they are not kept for longer than they are there
+    const guest: Guest = {
+      rules: this.#rules,
+      counted,
+      crowd: undefined,
+      before: undefined,
+      after: undefined,
+      preparing: undefined,
+      owner,
+    };
     this.#inside++;
+    if (!this.#limits.shedSilent) return guest;
     // A balancer's own connections, once they are known as such, are let be.
     const own = transport.proxy !== undefined && counted === undefined;
-    if (!this.#limits.shedSilent) return guest;
     const crowd = key ?? addressKey(endpointOf(transport.remoteAddr).address ?? "unix");
-    if (silent && !own) guest.standing = this.#silent.add(crowd, guest);
-    if (prepares) guest.place = this.#preparing.add(crowd, guest);
+    if (silent && !own) this.#silent.add(crowd, guest);
+    if (prepares) this.#preparing.add(crowd, guest.preparing = new Newcomer(guest));
     return guest;
   }
 
-  /** Something else makes room now, and perhaps it is announced; its age stays. */
-  move(guest: Guest | undefined, shed: () => boolean, announced = false): void {
-    if (guest?.shed === undefined) return;
+  /**
+   * Somebody else makes room for it now, and perhaps it is announced; its age stays. False if it came in under other rules,
+   * or has left.
+   */
+  move(guest: Guest, owner: Sheddable, announced = false): boolean {
+    if (!this.#knows(guest)) return false;
     if (announced) this.#prepared(guest);
-    guest.shed = shed;
+    guest.owner = owner;
+    return true;
   }
 
   /** It is no longer silent. */
   spoke(guest: Guest): void {
-    if (guest.standing !== undefined) this.#silent.remove(guest.standing);
-    guest.standing = undefined;
+    if (guest.rules === this.#rules) this.#silent.remove(guest);
   }
 
   leave(guest: Guest): void {
-    // After other rules nobody inside is counted until it is told anew.
-    if (guest.shed === undefined) return;
-    guest.shed = undefined;
-    this.#guests.remove(guest);
+    if (!this.#knows(guest)) return;
+    guest.owner = undefined;
     this.#inside--;
-    this.spoke(guest);
+    this.#silent.remove(guest);
     this.#prepared(guest);
     if (guest.counted !== undefined) this.#counts.remove(guest.counted);
   }
@@ -145,23 +163,28 @@ export class Gate {
    */
   shedOldest(atLeast = 1): boolean {
     for (let guest; this.#silent.largest >= atLeast && (guest = this.#silent.oldestOfLargest) !== undefined;) {
-      this.spoke(guest);
-      if (guest.shed?.() === true) return true;
+      this.#silent.remove(guest);
+      if (guest.owner?.shed() === true) return true;
     }
     return false;
   }
 
   /** The same for those who are being prepared, whatever they have said. */
   shedPreparing(): void {
-    for (let guest; (guest = this.#preparing.oldestOfLargest) !== undefined;) {
+    for (let newcomer; (newcomer = this.#preparing.oldestOfLargest) !== undefined;) {
+      const { guest } = newcomer;
       this.#prepared(guest);
-      if (guest.shed?.() === true) return;
+      if (guest.owner?.shed() === true) return;
     }
   }
 
+  #knows({ rules, owner }: Guest): boolean {
+    return rules === this.#rules && owner !== undefined;
+  }
+
   #prepared(guest: Guest): void {
-    if (guest.place !== undefined) this.#preparing.remove(guest.place);
-    guest.place = undefined;
+    if (guest.preparing !== undefined) this.#preparing.remove(guest.preparing);
+    guest.preparing = undefined;
   }
 
   #isTrusted(transport: Transport): boolean {
@@ -173,6 +196,7 @@ export class Gate {
     if (this.#asked === transport) return this.#client;
     const client = address ?? this.#clientOf(transport);
     this.#asked = transport;
+    this.#count = undefined;
     return this.#client = client === undefined ? undefined : addressKey(client);
   }
 

@@ -6,6 +6,7 @@
 import { now } from "../base/clock.ts";
 import { DeadlineTimer, HANDSHAKE_STEPS } from "../base/deadline_timer.ts";
 import { asError, TcpError } from "../base/errors.ts";
+import type { Sheddable } from "../limits/guest.ts";
 import type { CloseReason } from "../telemetry/close_receipt.ts";
 import type { Listener } from "../transport/listener.ts";
 import { closeQuietly, type Transport } from "../transport/transport.ts";
@@ -30,11 +31,9 @@ export interface ConnectionSource {
 /** Who is told of what fails. */
 export type PreparationEvent = "proxyError" | "tlsClientError";
 
-/** A connection that is being prepared. */
-export interface Prepared {
+/** A connection that is being prepared. It is shed with the reason `shed`, unless it is about to be taken. */
+export interface Prepared extends Sheddable {
   readonly transport: Transport;
-  /** Closes it for somebody else's sake, reason `shed`; false if it is about to be taken. */
-  readonly shed: () => boolean;
 }
 
 /** What has to be done, within which time. */

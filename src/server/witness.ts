@@ -64,9 +64,11 @@ export class Witness implements SocketWitness {
     this.telemetry.tell("handshake.end", { ...peerOf(transport), ms, protocol, code });
   }
 
-  opened({ id, encrypted, remoteAddress, remotePort }: TCPSocket): void {
+  opened(socket: TCPSocket): void {
     this.counters.accepted++;
-    if (this.telemetry.wanted) this.telemetry.tell("connection.open", { remoteAddress, remotePort, id, encrypted });
+    if (!this.telemetry.wanted) return;
+    const { id, encrypted, remoteAddress, remotePort } = socket;
+    this.telemetry.tell("connection.open", { remoteAddress, remotePort, id, encrypted });
   }
 
   closed(socket: TCPSocket, receipt: CloseReceipt): void {

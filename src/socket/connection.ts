@@ -99,6 +99,12 @@ export class Connection extends Departure implements WriteQueuePort, ReadPort, S
     this.#step("localEnd");
   }
 
+  /** It is closed for somebody else's sake. */
+  shed(): true {
+    this.destroy(undefined, "shed");
+    return true;
+  }
+
   #step(event: LifecycleEvent): void {
     const next = step(this.state, event, this.allowHalfOpen);
     if (next.action === "refuse") return;

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { crc32c } from "../../src/base/crc32c.ts";
 import { AddressCounts } from "../../src/limits/address_counts.ts";
-import { Crowds, type Standing } from "../../src/limits/crowds.ts";
+import { type Crowd, Crowds, type Standing } from "../../src/limits/crowds.ts";
 import { MAX_RATED_ADDRESSES, RateTable } from "../../src/limits/rate_table.ts";
 import { TokenBucket } from "../../src/limits/token_bucket.ts";
 import { Random } from "../../src/testing/random.ts";
@@ -115,10 +115,11 @@ Deno.test("65,536 addresses cost less than 16 MiB in each of the tables", async 
     import { Crowds } from "${folder}crowds.ts";
     import { RateTable } from "${folder}rate_table.ts";
     const addresses = Array.from({ length: 65_536 }, (_, i) => \`10.\${i >>> 16}.\${(i >>> 8) & 255}.\${i & 255}\`);
+    const member = () => ({ crowd: undefined, before: undefined, after: undefined });
     const [counts, crowds, rates] = [new AddressCounts(), new Crowds(), new RateTable(1)];
     const fills = {
       counts: () => addresses.forEach((address) => counts.add(address)),
-      crowds: () => addresses.forEach((address) => crowds.add(address, {})),
+      crowds: () => addresses.forEach((address) => crowds.add(address, member())),
       rates: () => addresses.forEach((address, i) => rates.take(address, i / 1_000)),
       list: () => globalThis.list = new AddressList("limits.deny", addresses),
     };
@@ -139,38 +140,55 @@ Deno.test("65,536 addresses cost less than 16 MiB in each of the tables", async 
   }
 });
 
+class Member implements Standing<Member> {
+  crowd: Crowd<Member> | undefined;
+  before: Member | undefined;
+  after: Member | undefined;
+  readonly key: string;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+}
+
 test("Crowds tells the oldest of the largest, as a search would", () => {
   const random = new Random(11);
-  const crowds = new Crowds<number>();
-  const model: { key: string; member: number; standing: Standing<number> }[] = [];
+  const crowds = new Crowds<Member>();
+  const model: Member[] = [];
   for (let i = 0; i < 5_000; i++) {
     if (model.length === 0 || random.below(3) > 0) {
-      const key = `k${random.below(8)}`;
-      model.push({ key, member: i, standing: crowds.add(key, i) });
+      const member = new Member(`k${random.below(8)}`);
+      model.push(member);
+      crowds.add(member.key, member);
     } else {
       const [gone] = model.splice(random.below(model.length), 1);
-      crowds.remove(gone!.standing);
-      crowds.remove(gone!.standing); // once is enough
+      crowds.remove(gone!);
+      crowds.remove(gone!); // once is enough
     }
     const sizes = Map.groupBy(model, ({ key }) => key);
     const largest = Math.max(0, ...[...sizes.values()].map(({ length }) => length));
-    const candidates = [...sizes.values()].filter(({ length }) => length === largest).map(([first]) => first?.member);
+    const candidates = [...sizes.values()].filter(({ length }) => length === largest).map(([first]) => first);
     if (largest === 0) assertEquals(crowds.oldestOfLargest, undefined);
     else assert(candidates.includes(crowds.oldestOfLargest), `step ${i}`);
     assertEquals([crowds.size, crowds.largest], [sizes.size, largest]);
   }
-  for (const { standing } of model) crowds.remove(standing);
+  for (const member of model) crowds.remove(member);
   assertEquals([crowds.size, crowds.oldestOfLargest], [0, undefined]);
 });
 
 test("Crowds of ten thousand shed and refill without a search", () => {
-  const crowds = new Crowds<number>();
-  const standings = Array.from({ length: 10_000 }, (_, i) => crowds.add(`k${i}`, i));
+  const crowds = new Crowds<Member>();
+  const members: Member[] = [];
+  const enter = () => {
+    const member = new Member(`k${members.length}`);
+    members.push(member);
+    crowds.add(member.key, member);
+  };
+  for (let i = 0; i < 10_000; i++) enter();
   for (let i = 0; i < 100_000; i++) {
-    const oldest = crowds.oldestOfLargest!;
-    assertEquals(oldest, i);
-    crowds.remove(standings[oldest]!);
-    standings.push(crowds.add(`k${10_000 + i}`, 10_000 + i));
+    assert(crowds.oldestOfLargest === members[i]);
+    crowds.remove(members[i]!);
+    enter();
   }
 });
 

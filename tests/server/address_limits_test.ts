@@ -389,15 +389,16 @@ Deno.test("every count and table is back to zero when everybody has left", async
     resolveServerLimits({ shedSilent: true, maxConnectionsPerAddress: 9, acceptsPerSecondPerAddress: 1_000_000 }),
     undefined,
   );
+  const owner = { shed: () => true };
   const transports = Array.from({ length: 8 }, () => memoryPair()[0]);
   const inside = transports.map((transport) => {
     assertEquals(gate.refuses(transport), undefined);
-    return gate.enter(transport, () => true, true)!; // it watches
+    return gate.enter(transport, owner, true)!; // it watches
   });
   const { guests, rated } = gate.sizes;
   assertEquals([guests, rated > 0], [8, true]);
   const first = inside[0]!; // there are eight
-  gate.move(first, () => true, true);
+  assert(gate.move(first, owner, true));
   gate.spoke(first);
   gate.leave(first);
   assert(gate.shedOldest());
