@@ -60,9 +60,10 @@ export class ReadLoop {
   #reading = false;
   // Where the read that is under way goes, and its outcome.
   #target: Buffer | undefined;
-  readonly #got = (bytes: number | null) => {
+  readonly #got = (outcome: number | Buffer | null) => {
     try {
-      this.#receive(bytes);
+      if (this.#target === undefined) this.#receiveTaken(outcome as Buffer | null);
+      else this.#receive(outcome as number | null);
     } catch (error) {
       this.#fail(error);
     }
@@ -165,7 +166,14 @@ export class ReadLoop {
 
   #start(transport: Transport): void {
     this.#running = true;
-    this.#read(transport, this.#window());
+    this.#next(transport);
+  }
+
+  #next(transport: Transport): void {
+    if (transport.take === undefined || this.#lends) return this.#read(transport, this.#window());
+    this.#reading = true;
+    this.#rest = undefined; // what is behind a chunk that was held
+    transport.take().then(this.#got, this.#failed);
   }
 
   // No async function: it would keep itself for every idle connection, and make two closures for each read.
@@ -197,11 +205,25 @@ export class ReadLoop {
     else this.#read(transport, window);
   }
 
+  /** What the transport had in memory of its own, or the peer's FIN. */
+  #receiveTaken(chunk: Buffer | null): void {
+    const transport = this.#transport;
+    this.#reading = false;
+    if (transport === undefined) return this.#heir?.resolve(chunk);
+    if (chunk === null) return this.#ends();
+    const taken = this.#keep(chunk, this.#port.deliver(chunk, true));
+    if (this.#transport === undefined) return;
+    if (taken === "go") return this.#goOn(transport);
+    // Behind what is held one read stays out here, too.
+    if (taken === "wait") this.#running = false;
+    else this.#read(transport, this.#holdWithRoom(chunk, chunk.length + FIRST_CHUNK_BYTES));
+  }
+
   /** What was read has been taken: reads on, in its turn. */
   #goOn(transport: Transport): void {
     const pause = this.#port.breathe();
     if (pause !== undefined || load.gate !== undefined) void this.#wait(transport, pause);
-    else this.#read(transport, this.#window());
+    else this.#next(transport);
   }
 
   async #wait(transport: Transport, pause: Promise<void> | undefined): Promise<void> {
@@ -209,7 +231,7 @@ export class ReadLoop {
     if (this.#transport !== transport) return; // closed or parked meanwhile
     if (pause !== undefined) this.#port.reads();
     if (load.gate !== undefined) await load.gate;
-    if (this.#transport === transport) this.#read(transport, this.#window());
+    if (this.#transport === transport) this.#next(transport);
   }
 
   #fail(error: unknown): void {
@@ -264,14 +286,19 @@ export class ReadLoop {
    * is whole already waits no longer than that.
    */
   #gather(window: Buffer, bytes: number): Buffer {
-    const larger = Buffer.allocUnsafeSlow(FIRST_CHUNK_BYTES);
-    larger.set(window.subarray(0, bytes));
     this.#rest = undefined;
     this.#nextBytes = SMALLEST_BUFFER_BYTES * 4;
-    this.held = larger.subarray(0, bytes);
     this.#gathers = true;
     void turnOver().then(() => this.#gathers && this.resume());
-    return larger.subarray(bytes);
+    return this.#holdWithRoom(window.subarray(0, bytes), FIRST_CHUNK_BYTES);
+  }
+
+  /** Holds a chunk at the beginning of a buffer of that size; gives what is behind it. */
+  #holdWithRoom(chunk: Buffer, bytes: number): Buffer {
+    const larger = Buffer.allocUnsafeSlow(bytes);
+    larger.set(chunk);
+    this.held = larger.subarray(0, chunk.length);
+    return larger.subarray(chunk.length);
   }
 
   /** Offers what is held. */

@@ -142,10 +142,6 @@ class ShapedTransport implements Transport {
     return this.below.full;
   }
 
-  get joinsWrites(): boolean {
-    return this.below.joinsWrites ?? false;
-  }
-
   ref(): void {
     this.below.ref?.();
   }

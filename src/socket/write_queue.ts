@@ -36,8 +36,8 @@ interface PendingCallback {
   readonly at: number;
 }
 
-// Segments are joined up to here.
-const JOINED_BYTES = 65_536;
+// Segments are given together up to here.
+const TOGETHER_BYTES = 65_536;
 const LARGEST_COPIED_BYTES = STAGING_BYTES / 4;
 
 /** The write side of one connection. */
@@ -71,6 +71,8 @@ export class WriteQueue implements ByteSink {
   // What is being sent, and the staging buffer that it stands in, if it does.
   #piece: Uint8Array | undefined;
   #staging: Uint8Array | undefined;
+  // The same where several pieces are being sent together.
+  #together: Segment[] | undefined;
   // How much of it was given to the kernel last, and through what: the queue may be closed meanwhile.
   #to: Transport | undefined;
   #given = 0;
@@ -137,7 +139,8 @@ export class WriteQueue implements ByteSink {
 
   /** What is kept by reference, the write in flight included: it was not copied. */
   get kept(): Uint8Array[] {
-    const kept = (this.#segments ?? []).filter(({ staging }) => staging === undefined).map(({ bytes }) => bytes);
+    const segments = [...this.#together ?? [], ...this.#segments ?? []];
+    const kept = segments.filter(({ staging }) => staging === undefined).map(({ bytes }) => bytes);
     if (this.#piece !== undefined && this.#staging === undefined) kept.unshift(this.#piece);
     return kept;
   }
@@ -252,7 +255,8 @@ export class WriteQueue implements ByteSink {
     }
     if (this.#segments !== undefined && this.#segments.length > 0) {
       const segments = this.#segments;
-      const { bytes, staging } = transport.joinsWrites ? this.#joinSegments(segments) : segments.shift()!; // not empty, see above
+      if (transport.writeAll !== undefined && this.#giveTogether(transport, segments)) return;
+      const { bytes, staging } = segments.shift()!; // not empty, see above
       this.#piece = bytes;
       this.#staging = staging;
     } else {
@@ -264,13 +268,32 @@ export class WriteQueue implements ByteSink {
     this.#give(transport, this.#piece);
   }
 
-  // No async function: it would make a promise and two closures for each write.
   #give(transport: Transport, bytes: Uint8Array): void {
-    this.handedBytes = this.sentBytes + bytes.length;
-    this.#given = bytes.length;
+    this.#await(transport.write(bytes), transport, bytes.length);
+  }
+
+  /** Gives the kernel several segments at a time; false if there are not as many that may leave. */
+  #giveTogether(transport: Transport, segments: Segment[]): boolean {
+    let count = 0;
+    let total = 0;
+    for (const { bytes: { length } } of segments) {
+      if (total + length > TOGETHER_BYTES || this.sentBytes + total + length > this.#parkAt) break;
+      total += length;
+      count++;
+    }
+    if (count < 2) return false;
+    this.#together = segments.splice(0, count);
+    this.#await(transport.writeAll!(this.#together.map(({ bytes }) => bytes)), transport, total); // the caller has looked
+    return true;
+  }
+
+  // No async function: it would make a promise and two closures for each write.
+  #await(write: Promise<number>, transport: Transport, bytes: number): void {
+    this.handedBytes = this.sentBytes + bytes;
+    this.#given = bytes;
     this.#to = transport;
     if (this.#took === undefined) this.#hear();
-    transport.write(bytes).then(this.#took, this.#failed);
+    write.then(this.#took, this.#failed);
   }
 
   // By way of variables: a function that is assigned to a property as it is written is made among what is old already, and
@@ -294,6 +317,7 @@ export class WriteQueue implements ByteSink {
     if (this.#callbacks !== undefined && this.length > 0) this.#settleSent();
     if (left > 0) return this.#give(transport, this.#piece!.subarray(this.#piece!.length - left));
     if (this.#staging !== undefined) returnStaging(this.#staging);
+    if (this.#together !== undefined) this.#returnTogether(this.#together);
     this.#piece = this.#staging = undefined;
     this.#send(transport);
   }
@@ -317,24 +341,9 @@ export class WriteQueue implements ByteSink {
     }
   }
 
-  /** The next segment, or several in one piece. */
-  #joinSegments(segments: Segment[]): Segment {
-    let count = 0;
-    let total = 0;
-    for (const { bytes } of segments) {
-      if (total + bytes.length > JOINED_BYTES || this.sentBytes + total + bytes.length > this.#parkAt) break;
-      total += bytes.length;
-      count++;
-    }
-    if (count < 2) return segments.shift()!; // callers have looked
-    const joined = new Uint8Array(total);
-    let at = 0;
-    for (const { bytes, staging } of segments.splice(0, count)) {
-      joined.set(bytes, at);
-      at += bytes.length;
-      if (staging !== undefined) returnStaging(staging);
-    }
-    return { bytes: joined, staging: undefined };
+  #returnTogether(segments: Segment[]): void {
+    for (const { staging } of segments) if (staging !== undefined) returnStaging(staging);
+    this.#together = undefined;
   }
 
   /** Settles the callbacks of what has been sent. */

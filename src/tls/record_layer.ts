@@ -3,6 +3,7 @@
  * their bookkeeping costs more than the encryption of a small message, and each of them copies.
  */
 
+import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 
 /** The object below a TLS socket, as the runtime's own stream code uses it; nothing documents it. */
@@ -26,7 +27,7 @@ const REQUEST = {};
 
 /** Gets the plaintext; the bytes are its own. */
 export interface RecordReceiver {
-  arrived(bytes: Uint8Array): void;
+  arrived(bytes: Buffer): void;
 }
 
 /** See the module's comment. */
@@ -44,7 +45,7 @@ export class RecordLayer {
       // Without bytes it is the end, which the streams tell as ever.
       if (bytes === undefined) return onread.call(handle, bytes);
       this.#delivered = true;
-      receiver.arrived(new Uint8Array(bytes));
+      receiver.arrived(Buffer.from(bytes));
     };
     handle.onread = arrived;
     handle.readStart(); // from now on it calls the new one
@@ -75,13 +76,17 @@ export class RecordLayer {
     return answer.length > 0 ? answer : undefined;
   }
 
-  /** Makes records of all the bytes; undefined where the TLS socket is gone. */
-  seal(bytes: Uint8Array): Uint8Array | undefined {
-    for (let at = 0; at < bytes.length; at += MOST_BYTES) {
-      const part = bytes.length <= MOST_BYTES ? bytes : bytes.subarray(at, at + MOST_BYTES);
-      if (this.#writeBuffer.call(this.#handle, REQUEST, part) !== 0) return undefined;
+  /** Makes records of all the bytes, in memory that is the caller's alone; undefined where the TLS socket is gone. */
+  seal(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> | undefined {
+    let total = 0;
+    for (const bytes of pieces) {
+      total += bytes.length;
+      for (let at = 0; at < bytes.length; at += MOST_BYTES) {
+        const part = bytes.length <= MOST_BYTES ? bytes : bytes.subarray(at, at + MOST_BYTES);
+        if (this.#writeBuffer.call(this.#handle, REQUEST, part) !== 0) return undefined;
+      }
     }
     const records = this.#handle.drainEncOut();
-    return records.length > bytes.length ? records : undefined;
+    return records.length > total ? records : undefined;
   }
 }

@@ -1,5 +1,6 @@
 /** A secured connection as a transport: reads, writes and the two ends of it, over a TLS socket and its carrier. */
 
+import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import type { CarrierOwner, TlsCarrier } from "./tls_carrier.ts";
 import { RecordLayer, type RecordReceiver } from "./record_layer.ts";
@@ -10,15 +11,24 @@ import type { Transport, TransportSecurity } from "../transport/transport.ts";
 const HIGH_WATER_BYTES = 65_536;
 /** Most that one write takes: a large one shows its progress that way. */
 const MAX_WRITE_BYTES = 65_536;
+/** A smaller chunk is taken together with those behind it, up to the second of these. */
+const SMALL_CHUNK_BYTES = 4_096;
+const TOGETHER_BYTES = 16_384;
+/** Larger records are freed as soon as they are sent: as garbage they would make the runtime collect all the time. */
+const LARGE_RECORDS_BYTES = 4_096;
 
+/** What waits for plaintext. */
 interface Read {
-  readonly buffer: Uint8Array;
-  readonly resolve: (bytes: number | null) => void;
-  readonly reject: (error: unknown) => void;
+  /** Gets what it wants of what has come. */
+  take(): unknown;
+  resolve(taken: unknown): void;
+  reject(error: unknown): void;
 }
 
 interface Write {
   readonly bytes: number;
+  /** Ours to free once they are sent. */
+  readonly records: Uint8Array<ArrayBuffer> | undefined;
   readonly resolve: (bytes: number) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -36,12 +46,11 @@ const pipeError = () => Object.assign(new Deno.errors.BrokenPipe("Broken pipe"),
  * is kept here, and the carrier reads no more while there is much of it.
  */
 export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
-  readonly joinsWrites = true;
   readonly security: Security;
   readonly #carrier: TlsCarrier;
   readonly #stream: Duplex;
   readonly #layer: RecordLayer | undefined;
-  #chunks: Uint8Array[] = [];
+  #chunks: Buffer[] = [];
   // Where the first of them begins: what is before was read.
   #at = 0;
   #queued = 0;
@@ -62,25 +71,32 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
     // Nearly nothing but the ends is left to the streams.
     const layer = this.#layer = RecordLayer.of(stream, this);
     carrier.secured(this, layer && ((records) => this.#open(layer, records)));
-    if (layer === undefined) stream.on("data", (chunk: Uint8Array) => this.arrived(chunk));
+    if (layer === undefined) stream.on("data", (chunk: Buffer) => this.#came(chunk));
     else stream.resume(); // for its end
     stream.on("end", () => this.#end());
     stream.on("error", (error) => this.#fail(error));
   }
 
-  /** For the record layer, or the TLS socket: plaintext has come. */
-  arrived(chunk: Uint8Array): void {
+  /** From the TLS socket's stream. */
+  #came(chunk: Buffer): void {
+    this.arrived(chunk);
+    this.#answer();
+  }
+
+  /** For the record layer: plaintext has come, and perhaps more of it in this call. */
+  arrived(chunk: Buffer): void {
     if (this.#closed) return;
-    const read = this.#read;
-    this.#read = undefined;
-    // Whoever waits has seen the queue empty.
-    if (read !== undefined && chunk.length <= read.buffer.length) {
-      read.buffer.set(chunk);
-      return read.resolve(chunk.length);
-    }
     this.#chunks.push(chunk);
     this.#queued += chunk.length;
-    read?.resolve(this.#fill(read.buffer));
+  }
+
+  /** Everything that came together is there. */
+  #answer(): void {
+    const read = this.#read;
+    if (read !== undefined && this.#queued > 0) {
+      this.#read = undefined;
+      read.resolve(read.take());
+    }
     if (this.#queued >= HIGH_WATER_BYTES) this.#carrier.held = true;
   }
 
@@ -128,30 +144,41 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
+    return buffer.length === 0 ? Promise.resolve(0) : this.#ask(() => this.#fill(buffer));
+  }
+
+  take(): Promise<Buffer | null> {
+    return this.#ask(this.#takeFirst);
+  }
+
+  #ask<Taken>(take: () => Taken): Promise<Taken | null> {
     if (this.#closed) return Promise.reject(closedError());
     if (this.#read !== undefined) return Promise.reject(new Deno.errors.Busy("A read is pending already"));
-    if (buffer.length === 0) return Promise.resolve(0);
-    if (this.#queued > 0) return Promise.resolve(this.#fill(buffer));
+    if (this.#queued > 0) return Promise.resolve(take());
     const failure = this.#takeFailure();
     if (failure !== undefined) return Promise.reject(failure.error);
     if (this.#ended) return Promise.resolve(null);
     return new Promise((resolve, reject) => {
-      this.#read = { buffer, resolve, reject };
+      this.#read = { take, resolve, reject };
     });
   }
 
   write(bytes: Uint8Array): Promise<number> {
+    return this.writeAll([bytes.length > MAX_WRITE_BYTES ? bytes.subarray(0, MAX_WRITE_BYTES) : bytes]);
+  }
+
+  writeAll(pieces: readonly Uint8Array[]): Promise<number> {
     if (this.#closed) return Promise.reject(closedError());
     const failure = this.#takeFailure();
     if (failure !== undefined) return Promise.reject(failure.error);
     if (this.#failed || this.#finishing !== undefined) return Promise.reject(pipeError());
-    if (bytes.length === 0) return Promise.resolve(0);
-    const part = bytes.length > MAX_WRITE_BYTES ? bytes.subarray(0, MAX_WRITE_BYTES) : bytes;
-    const records = this.#layer?.seal(part);
+    const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+    if (bytes === 0) return Promise.resolve(0);
+    const records = this.#layer?.seal(pieces);
     if (this.#layer !== undefined && records === undefined) return Promise.reject(pipeError());
     return new Promise((resolve, reject) => {
-      this.#writes.push({ bytes: part.length, resolve, reject });
-      if (records === undefined) this.#stream.write(part, this.#wrote);
+      this.#writes.push({ bytes, records, resolve, reject });
+      if (records === undefined) this.#stream.write(Buffer.concat(pieces), this.#wrote);
       else this.#carrier.write(records, this.#wrote);
     });
   }
@@ -193,6 +220,7 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
   readonly #wrote = (error?: Error | null) => {
     const write = this.#writes.shift();
     if (write === undefined) return;
+    if (write.records !== undefined && write.records.length >= LARGE_RECORDS_BYTES) write.records.buffer.transfer(0);
     if (!error) return write.resolve(write.bytes);
     write.reject(this.#takeFailure()?.error ?? error);
   };
@@ -200,7 +228,24 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
   #open(layer: RecordLayer, records: Uint8Array): void {
     const answer = layer.open(records);
     if (answer !== undefined) this.#carrier.write(answer, nothing);
+    this.#answer();
   }
+
+  // Made once: it is asked for again and again.
+  readonly #takeFirst = (): Buffer => {
+    const first = this.#chunks[0]!; // callers have looked
+    const at = this.#at;
+    const left = first.length - at;
+    if (left < SMALL_CHUNK_BYTES && left < this.#queued) {
+      const several = Buffer.allocUnsafeSlow(Math.min(this.#queued, TOGETHER_BYTES));
+      this.#fill(several);
+      return several;
+    }
+    this.#chunks.shift();
+    this.#at = 0;
+    this.#took(left);
+    return at === 0 ? first : first.subarray(at);
+  };
 
   #fill(buffer: Uint8Array): number {
     let filled = 0;
@@ -213,9 +258,13 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
       this.#chunks.shift();
       this.#at = 0;
     }
-    this.#queued -= filled;
-    if (this.#carrier.held && this.#queued < HIGH_WATER_BYTES) this.#carrier.release();
+    this.#took(filled);
     return filled;
+  }
+
+  #took(bytes: number): void {
+    this.#queued -= bytes;
+    if (this.#carrier.held && this.#queued < HIGH_WATER_BYTES) this.#carrier.release();
   }
 
   #end(): void {

@@ -1,3 +1,4 @@
+import type { Buffer } from "node:buffer";
 import type { ProxyInfo } from "./proxy_info.ts";
 
 /**
@@ -7,8 +8,15 @@ import type { ProxyInfo } from "./proxy_info.ts";
 export interface Transport {
   /** Reads into `buffer`; gives the number of bytes, or null at the peer's FIN. One read at a time. */
   read(buffer: Uint8Array): Promise<number | null>;
+  /**
+   * Where what comes stands in memory of its own already: gives a piece of it, the caller's for good, instead of filling a
+   * buffer.
+   */
+  take?(): Promise<Buffer | null>;
   /** Hands bytes to the kernel; gives how many it took, which may be fewer. One write at a time. */
   write(bytes: Uint8Array): Promise<number>;
+  /** Where a write costs much, because it becomes a record of its own: takes all of several pieces, and gives their bytes. */
+  writeAll?(pieces: readonly Uint8Array[]): Promise<number>;
   /** Sends FIN; reading goes on. */
   closeWrite(): Promise<void>;
   /** Frees the descriptor; a pending read or write rejects. */
@@ -19,8 +27,6 @@ export interface Transport {
   unref?(): void;
   setNoDelay?(on: boolean): void;
   setKeepAlive?(on: boolean): void;
-  /** A write costs more than a copy, because each becomes a record of its own: several are better given in one piece. */
-  readonly joinsWrites?: boolean;
   /**
    * Whether there is no room for bytes, as far as is known. Where it is left out, a write that takes a part of its bytes
    * means that.

@@ -1,9 +1,9 @@
 // The records of the engine "node": made by the runtime's object below the TLS socket, or by its streams where there is none.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { once } from "node:events";
 import { Duplex } from "node:stream";
-import { RecordLayer } from "../../src/tls/record_layer.ts";
+import { RecordLayer, type RecordReceiver } from "../../src/tls/record_layer.ts";
 import { link } from "./engines.ts";
 import { relay } from "./relay.ts";
 import { pattern, readAll } from "./support.ts";
@@ -69,4 +69,48 @@ Deno.test("without a record layer TLS tells a FIN without close_notify as trunca
   await came;
   relayed.end();
   assertEquals([(await accepted.closed).reason, (await client.closed).reason], ["truncated", "truncated"]);
+});
+
+Deno.test("small records that come together are handed on together, and large ones as they are", async () => {
+  const receivers: RecordReceiver[] = [];
+  using _ = instead((stream, receiver) => {
+    receivers.push(receiver);
+    return of(stream, receiver);
+  });
+  await using linked = await link("node");
+  const { accepted, client } = linked;
+  const sizes: number[] = [];
+  accepted.on("data", ({ length }) => sizes.push(length));
+  // What each side has got before the client's record comes.
+  const before = [10, 20, 4_000, 50_000, 5, 6].map((length) => Buffer.alloc(length, length));
+  for (const receiver of receivers) for (const chunk of before) receiver.arrived(Buffer.from(chunk));
+  client.write("end");
+  while (accepted.bytesRead < 54_041 + 3) await once(accepted, "data");
+  assertEquals(sizes, [16_384, 54_030 - 16_384, 14]);
+});
+
+Deno.test("large records are freed when they are sent, small ones and the user's bytes are let be", async () => {
+  const sealed: Uint8Array<ArrayBuffer>[] = [];
+  using _ = instead((stream, receiver) => {
+    const layer = of(stream, receiver);
+    if (layer === undefined) return layer;
+    const seal = layer.seal.bind(layer);
+    layer.seal = (pieces) => {
+      const records = seal(pieces);
+      if (records !== undefined) sealed.push(records);
+      return records;
+    };
+    return layer;
+  });
+  await using linked = await link("node");
+  const { accepted, client } = linked;
+  const bytes = pattern(1_000_000);
+  accepted.write("small");
+  assertEquals(String((await once(client, "data"))[0]), "small");
+  client.end(bytes);
+  assertEquals(Buffer.compare(await readAll(accepted), bytes), 0);
+  await Promise.all([client.closed, accepted.closed]);
+  const [small, ...large] = sealed;
+  assert(!small!.buffer.detached && large.length > 10 && large.every(({ buffer }) => buffer.detached));
+  assertEquals(bytes.length, 1_000_000);
 });
