@@ -13,6 +13,9 @@ export interface ByteSink {
   reserve(maxBytes: number): Uint8Array;
   /** Where in the reserved buffer to write. Valid from `reserve` to `commit`. */
   readonly at: number;
-  /** Hands on the first `bytes` that were written at `at`. Without it nothing of a reservation is sent. */
+  /**
+   * Hands on the first `bytes` that were written at `at`. Without it nothing of a reservation is sent. The buffer is the
+   * sink's from now on, which may free it.
+   */
   commit(bytes: number): void;
 }

@@ -27,7 +27,7 @@ export interface WriteQueuePort {
 interface Segment {
   readonly bytes: Uint8Array;
   /** The staging buffer to give back, if the bytes stand in one. */
-  readonly staging: Uint8Array | undefined;
+  readonly staging: Uint8Array<ArrayBuffer> | undefined;
 }
 
 interface PendingCallback {
@@ -60,17 +60,17 @@ export class WriteQueue implements ByteSink {
   #writing = false;
   #scheduled = false;
   // The staging buffer that small writes go to, with the bytes in it.
-  #tail: Uint8Array | undefined;
+  #tail: Uint8Array<ArrayBuffer> | undefined;
   #tailBytes = 0;
   // Full staging buffers and large writes in front of the tail; made when first needed.
   #segments: Segment[] | undefined;
   #callbacks: PendingCallback[] | undefined;
   // How many of them, from the front, have been settled.
   #settled = 0;
-  #reserved: Uint8Array | undefined;
+  #reserved: Uint8Array<ArrayBuffer> | undefined;
   // What is being sent, and the staging buffer that it stands in, if it does.
   #piece: Uint8Array | undefined;
-  #staging: Uint8Array | undefined;
+  #staging: Uint8Array<ArrayBuffer> | undefined;
   // The same where several pieces are being sent together.
   #together: Segment[] | undefined;
   // How much of it was given to the kernel last, and through what: the queue may be closed meanwhile.
@@ -181,7 +181,7 @@ export class WriteQueue implements ByteSink {
     if (this.#reserved !== undefined) {
       const reserved = this.#reserved;
       this.#reserved = undefined;
-      this.#push(bytes === reserved.length ? reserved : reserved.subarray(0, bytes), undefined);
+      this.#push(bytes === reserved.length ? reserved : reserved.subarray(0, bytes), reserved);
     } else {
       this.#tailBytes += bytes;
       this.length += bytes;
@@ -377,7 +377,7 @@ export class WriteQueue implements ByteSink {
     else returnStaging(staging);
   }
 
-  #push(bytes: Uint8Array, staging: Uint8Array | undefined): void {
+  #push(bytes: Uint8Array, staging: Uint8Array<ArrayBuffer> | undefined): void {
     if (bytes.length === 0) return;
     (this.#segments ??= []).push({ bytes, staging });
     this.length += bytes.length;

@@ -30,7 +30,7 @@ unit("returnStaging() keeps a bounded number of buffers", () => {
   for (const buffer of many) returnStaging(buffer);
   const returned = new Set(many);
   let kept = 0;
-  const borrowed: Uint8Array[] = [];
+  const borrowed: Uint8Array<ArrayBuffer>[] = [];
   for (; kept < 2_000; kept++) {
     const buffer = borrowStaging();
     borrowed.push(buffer);
@@ -39,4 +39,13 @@ unit("returnStaging() keeps a bounded number of buffers", () => {
   assertNotEquals(kept, 0);
   assertEquals(kept <= 1_024, true, `${kept} buffers of ${STAGING_BYTES} bytes were kept`);
   for (const buffer of borrowed) returnStaging(buffer);
+});
+
+unit("returnStaging() frees a buffer of another size", () => {
+  const buffer = new Uint8Array(STAGING_BYTES * 2);
+  returnStaging(buffer);
+  assertEquals([buffer.buffer.detached, buffer.length], [true, 0]);
+  const next = borrowStaging();
+  assertEquals(next.length, STAGING_BYTES);
+  returnStaging(next);
 });

@@ -1,6 +1,6 @@
 // The buffers of the write queue: borrowed and given back, reserved and committed.
 
-import { assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
 import { borrowStaging, returnStaging, STAGING_BYTES } from "../../src/socket/staging.ts";
 import { concat } from "../framing/decode.ts";
 import { makeQueue } from "./recording_port.ts";
@@ -100,6 +100,29 @@ for (const size of [1, 100, 4_096, 4_097, STAGING_BYTES, 50_000]) {
     assertEquals(await readAvailable(peer, faults), bytes(8, 9));
   });
 }
+
+unit(
+  "WriteQueue frees what was reserved for a large frame when all of it is sent, and never what the user wrote",
+  async () => {
+    const { transport, faults, peer } = recordedPair({ capacityBytes: 30_000 });
+    const { queue } = makeQueue(transport);
+    const own = new Uint8Array(20_000).fill(1);
+    queue.append(own);
+    const buffer = queue.reserve(60_000);
+    buffer.fill(2, queue.at, queue.at + 50_000);
+    queue.commit(50_000);
+    queue.flush();
+    const received: Uint8Array[] = [];
+    while (queue.length > 0) {
+      assert(!(buffer.buffer as ArrayBuffer).detached);
+      received.push(await readAvailable(peer, faults));
+      await turn();
+    }
+    received.push(await readAvailable(peer, faults));
+    assertEquals(concat(...received), concat(own, new Uint8Array(50_000).fill(2)));
+    assertEquals([(buffer.buffer as ArrayBuffer).detached, own.length], [true, 20_000]);
+  },
+);
 
 unit("WriteQueue.reserve() without a commit leaves nothing to send", async () => {
   const { transport } = recordedPair();
