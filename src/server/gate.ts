@@ -149,8 +149,9 @@ export class Gate {
   }
 
   leave(guest: Guest): void {
-    if (!this.#knows(guest)) return;
-    guest.owner = undefined;
+    const known = this.#knows(guest);
+    guest.owner = undefined; // those who came in under other rules stay linked to each other, and must not keep it either
+    if (!known) return;
     this.#inside--;
     this.#silent.remove(guest);
     this.#prepared(guest);

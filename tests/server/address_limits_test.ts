@@ -406,6 +406,11 @@ Deno.test("every count and table is back to zero when everybody has left", async
   for (const guest of inside) gate.leave(guest);
   const { rated: _, ...rest } = gate.sizes;
   assertEquals(rest, { guests: 0, counted: 0, silent: 0, preparing: 0 });
+  // Those who leave under other rules than they came in under are let go of, too.
+  const late = transports.map((transport) => gate.enter(transport, owner)!);
+  gate.setRules(resolveServerLimits({}), undefined);
+  for (const guest of late) gate.leave(guest);
+  for (const guest of [...inside, ...late]) assertEquals(guest.owner, undefined);
   for (const transport of transports) transport.close();
 });
 
