@@ -9,6 +9,8 @@ import type { Transport, TransportSecurity } from "../transport/transport.ts";
 
 /** Plaintext that waits for a read; with this much of it nothing more is read below. */
 const HIGH_WATER_BYTES = 65_536;
+/** The same with so many pieces of it, however small: each costs hundreds of bytes more than is in it. */
+const HIGH_WATER_CHUNKS = 256;
 /** Most that one write takes: a large one shows its progress that way. */
 const MAX_WRITE_BYTES = 65_536;
 /** A smaller chunk is taken together with those behind it, up to the second of these. */
@@ -97,7 +99,11 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
       this.#read = undefined;
       read.resolve(read.take());
     }
-    if (this.#queued >= HIGH_WATER_BYTES) this.#carrier.held = true;
+    if (this.#isFull) this.#carrier.held = true;
+  }
+
+  get #isFull(): boolean {
+    return this.#queued >= HIGH_WATER_BYTES || this.#chunks.length >= HIGH_WATER_CHUNKS;
   }
 
   /** For the carrier: the transport failed. What was being written when it was closed hears of it now. */
@@ -264,7 +270,7 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
 
   #took(bytes: number): void {
     this.#queued -= bytes;
-    if (this.#carrier.held && this.#queued < HIGH_WATER_BYTES) this.#carrier.release();
+    if (this.#carrier.held && !this.#isFull) this.#carrier.release();
   }
 
   #end(): void {

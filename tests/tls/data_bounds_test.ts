@@ -3,8 +3,10 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { once } from "node:events";
 import type { TCPSocket } from "../../mod.ts";
+import { NodeTlsClient, NodeTlsContext } from "../../src/tls/node_tls.ts";
+import { recordedPair, turn } from "../socket/recording_transport.ts";
 import { type Engine, ENGINES, link, type Linked } from "./engines.ts";
-import { pattern } from "./support.ts";
+import { authority, pattern, server } from "./support.ts";
 
 const MIB = 1_048_576;
 const TOTAL_BYTES = 100 * MIB;
@@ -95,3 +97,22 @@ for (const engine of ENGINES) {
     Deno.test(`TLS (${engine}, ${name}) holds 100 MiB back while they are read slowly`, () => run(engine, way, true));
   }
 }
+
+Deno.test("TLS (node) holds back a peer whose records of one byte nobody reads, and then gets them all", async () => {
+  const { transport, peer } = recordedPair();
+  const [ours, theirs] = await Promise.all([
+    new NodeTlsContext({ cert: server.cert, key: server.key }).secure(transport),
+    new NodeTlsClient({ ca: authority.cert }).secure(peer, "localhost"),
+  ]);
+  const sent = pattern(1_000);
+  for (let at = 0; at < sent.length; at++) {
+    await theirs.write(sent.subarray(at, at + 1));
+    await turn();
+  }
+  assert(peer.unreadBytes > 500 * 20, `${peer.unreadBytes} bytes are left below`);
+  const received = new Uint8Array(sent.length);
+  for (let at = 0; at < sent.length;) at += await ours.read(received.subarray(at)) ?? sent.length;
+  assertEquals([received, peer.unreadBytes], [sent, 0]);
+  ours.close();
+  theirs.close();
+});
