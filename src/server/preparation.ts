@@ -166,8 +166,10 @@ export class Preparation implements ConnectionSource {
       }
       const entry: Entry = { transport, since: 0, dueAt: 0, stage: undefined, shed: () => this.#shed(entry) };
       if (!this.#port.entered(entry)) continue;
-      if (this.#isFull) this.#port.shedPreparing();
+      const full = this.#isFull;
       void this.#start(entry);
+      // Whoever is told of that may close the server or change its rules: it has to be found then.
+      if (full) this.#port.shedPreparing();
     }
     this.#filling = false;
   }

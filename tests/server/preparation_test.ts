@@ -40,17 +40,17 @@ function makeStep() {
   return { step, runs };
 }
 
-function prepare(steps: readonly PreparationStep[], max: number) {
+function prepare(steps: readonly PreparationStep[], max: number, shed?: (source: ConnectionSource) => void) {
   const flood = new Flood();
   const told: unknown[] = [];
   let inside = 0;
-  const source = new Preparation(flood, steps, {
+  const source: Preparation = new Preparation(flood, steps, {
     maxHandshakes: max,
     admit: () => undefined,
     acceptFailed: () => false,
     background: false,
-    sheds: false,
-    shedPreparing: () => {},
+    sheds: shed !== undefined,
+    shedPreparing: () => shed?.(source),
     entered: () => ++inside > 0,
     prepared: () => true,
     left: () => void inside--,
@@ -131,6 +131,17 @@ Deno.test("no connection is forgotten that is between two steps when the server 
     assertEquals([await taking, told.length, inside(), source.size], [[], 1, 0, 0], `${ticks} ticks`);
     assertEquals(await isClosed(made), true, `${ticks} ticks`);
   }
+});
+
+Deno.test("a connection for which others make room is found by whoever closes the server meanwhile", async () => {
+  const found: number[] = [];
+  const { flood, source, told, inside } = prepare([makeStep().step], 1, (source) => {
+    found.push([...source.preparing()].length);
+    source.close();
+  });
+  assertEquals(await takeAll(source), []);
+  assertEquals([found, told.length, inside(), source.size], [[2], 2, 0, 0]);
+  for (const transport of flood.accepted) assertEquals(await isClosed(transport), true);
 });
 
 Deno.test("a connection that was accepted in the turn of the close is closed and not prepared", async () => {
