@@ -39,6 +39,14 @@ export function destroyedError(syscall: string): TcpError {
   return new TcpError(`Cannot ${syscall}: the socket is closed`, { code: "ERR_STREAM_DESTROYED", syscall });
 }
 
+/** Bytes that were written by reference were transferred, by `postMessage` perhaps, before the kernel had them. */
+export function transferredError(): TcpError {
+  return new TcpError("Cannot write: the bytes were transferred to somebody else before they were sent", {
+    code: "ERR_INVALID_STATE",
+    syscall: "write",
+  });
+}
+
 /** There is no connection, and none is being made. */
 export function unconnectedError(syscall: string): TcpError {
   return new TcpError(`Cannot ${syscall}: the socket is not connected`, { code: "ERR_SOCKET_CLOSED", syscall });

@@ -5,6 +5,7 @@
 
 import type { ByteSink } from "../framing/byte_sink.ts";
 import type { Transport } from "../transport/transport.ts";
+import { transferredError } from "./endings.ts";
 import { scheduleFlush } from "./next_flush.ts";
 import { borrowStaging, returnStaging, STAGING_BYTES } from "./staging.ts";
 
@@ -269,7 +270,9 @@ export class WriteQueue implements ByteSink {
   }
 
   #give(transport: Transport, bytes: Uint8Array): void {
-    this.#await(transport.write(bytes), transport, bytes.length);
+    // Nothing empty is queued: these are gone, and what is behind must not be sent without them.
+    const write = bytes.length > 0 ? transport.write(bytes) : Promise.reject(transferredError());
+    this.#await(write, transport, bytes.length);
   }
 
   /** Gives the kernel several segments at a time; false if there are not as many that may leave. */
@@ -277,7 +280,7 @@ export class WriteQueue implements ByteSink {
     let count = 0;
     let total = 0;
     for (const { bytes: { length } } of segments) {
-      if (total + length > TOGETHER_BYTES || this.sentBytes + total + length > this.#parkAt) break;
+      if (length === 0 || total + length > TOGETHER_BYTES || this.sentBytes + total + length > this.#parkAt) break;
       total += length;
       count++;
     }

@@ -262,3 +262,18 @@ unit(
     near.close();
   },
 );
+
+unit("WriteQueue fails where bytes were transferred before they were sent, and sends nothing behind them", async () => {
+  for (const together of [false, true]) {
+    const { transport, faults, peer } = recordedPair();
+    const writeAll = async (pieces: readonly Uint8Array[]) => await transport.write(concat(...pieces));
+    const { queue, port } = makeQueue(together ? Object.assign(transport, { writeAll }) : transport);
+    const gone = counting(5_000);
+    for (const each of [bytes(1), counting(6_000), gone, bytes(2)]) queue.append(each);
+    gone.buffer.transfer();
+    queue.flush();
+    assertEquals(await readAvailable(peer, faults), concat(bytes(1), counting(6_000)));
+    assertEquals([port.told.at(-1), Reflect.get(Object(port.failure), "code")], ["writeFailed", "ERR_INVALID_STATE"]);
+    transport.close();
+  }
+});
