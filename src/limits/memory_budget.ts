@@ -61,12 +61,12 @@ export class MemoryBudget {
     if (keepers === 0) this.move(bytes.length, bytes.length);
   }
 
-  /** It needs them no more. */
-  release(bytes: Uint8Array): void {
+  /** It needs them no more; `size` is how many they were when it kept them. */
+  release(bytes: Uint8Array, size: number): void {
     const keepers = this.keepersOf(bytes);
     if (keepers > 1) return void this.#shared.set(bytes, keepers - 1);
     this.#shared.delete(bytes);
-    this.move(-bytes.length, -bytes.length);
+    this.move(-size, -size);
   }
 
   /** How many connections keep these; the same twice counts twice. */

@@ -14,6 +14,8 @@ export interface AccountOwner {
 
 interface Kept {
   readonly bytes: Uint8Array;
+  /** How many they were: their buffer may be transferred. */
+  readonly size: number;
   /** They have left once this many bytes in all have been sent. */
   readonly until: number;
 }
@@ -55,8 +57,9 @@ export class Account {
   /** These were just queued by reference. */
   keeps(bytes: Uint8Array): void {
     const { queue } = this.#owner;
-    (this.#kept ??= []).push({ bytes, until: queue.sentBytes + queue.length });
-    this.#keptBytes += bytes.length;
+    const size = bytes.length;
+    (this.#kept ??= []).push({ bytes, size, until: queue.sentBytes + queue.length });
+    this.#keptBytes += size;
     this.#budget.keep(bytes);
   }
 
@@ -92,7 +95,7 @@ export class Account {
     while (sent < kept.length && kept[sent]!.until <= sentBytes) this.#release(kept[sent++]!);
     const first = kept[sent];
     if (sent > 0) this.#kept = first === undefined ? undefined : kept.slice(sent);
-    return first === undefined ? 0 : Math.max(0, first.bytes.length - (first.until - sentBytes));
+    return first === undefined ? 0 : Math.max(0, first.size - (first.until - sentBytes));
   }
 
   /** For the microtask. */
@@ -103,7 +106,7 @@ export class Account {
   /** What it holds, with its share of what others keep, too. */
   get bytes(): number {
     let bytes = this.#unread + this.#queued;
-    for (const kept of this.#kept ?? []) bytes += kept.bytes.length / this.#budget.keepersOf(kept.bytes);
+    for (const kept of this.#kept ?? []) bytes += kept.size / this.#budget.keepersOf(kept.bytes);
     return bytes;
   }
 
@@ -117,9 +120,9 @@ export class Account {
     this.#budget.look();
   }
 
-  #release({ bytes }: Kept): void {
-    this.#keptBytes -= bytes.length;
-    this.#budget.release(bytes);
+  #release({ bytes, size }: Kept): void {
+    this.#keptBytes -= size;
+    this.#budget.release(bytes, size);
   }
 
   #set(unread: number, queued: number): void {

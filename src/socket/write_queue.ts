@@ -318,7 +318,10 @@ export class WriteQueue implements ByteSink {
     if (this.#concluded === undefined) this.#port.wrote();
     else if (this.full) return this.#pause();
     if (this.#callbacks !== undefined && this.length > 0) this.#settleSent();
-    if (left > 0) return this.#give(transport, this.#piece!.subarray(this.#piece!.length - left));
+    if (left > 0) {
+      const piece = this.#piece!; // it is what was written
+      return this.#give(transport, piece.length < left ? piece : piece.subarray(piece.length - left)); // see there
+    }
     if (this.#staging !== undefined) returnStaging(this.#staging);
     if (this.#together !== undefined) this.#returnTogether(this.#together);
     this.#piece = this.#staging = undefined;

@@ -27,10 +27,19 @@ test("MemoryBudget counts what several keep once", () => {
   for (let i = 0; i < 5; i++) budget.keep(frame);
   budget.keep(other);
   assertEquals([budget.heldBytes, budget.queuedBytes, budget.keepersOf(frame)], [600, 600, 5]);
-  for (let i = 0; i < 4; i++) budget.release(frame);
+  for (let i = 0; i < 4; i++) budget.release(frame, 300);
   assertEquals(budget.heldBytes, 600);
-  budget.release(frame);
-  budget.release(other);
+  budget.release(frame, 300);
+  budget.release(other, 300);
+  assertEquals([budget.heldBytes, budget.queuedBytes, budget.keepersOf(frame)], [0, 0, 0]);
+});
+
+test("MemoryBudget takes off what it has put on, whatever has become of the bytes", () => {
+  const { budget } = makeBudget(1_000);
+  const frame = new Uint8Array(300);
+  budget.keep(frame);
+  frame.buffer.transfer();
+  budget.release(frame, 300);
   assertEquals([budget.heldBytes, budget.queuedBytes, budget.keepersOf(frame)], [0, 0, 0]);
 });
 

@@ -223,6 +223,27 @@ Deno.test("a broadcast of one frame to real members that do not read counts once
   }
 });
 
+Deno.test("bytes that are transferred when a part of them is sent end their connection, and leave the budget", async () => {
+  const app = createServer("tcp", { limits: { memoryBudgetBytes: 64 * MIB } });
+  await using _closed = app;
+  const connected = Promise.withResolvers<TCPSocket>();
+  app.onConnection((socket) => connected.resolve(socket.resume()));
+  app.listen(0, "127.0.0.1");
+  using client = await LoopbackClient.connect("127.0.0.2", app.address()!.port);
+  client.pause();
+  const socket = await connected.promise;
+  const bytes = new Uint8Array(16 * MIB);
+  const written = Promise.withResolvers<unknown>();
+  socket.write(bytes, written.resolve);
+  await until(() => socket.writableLength < bytes.length); // the kernel has taken a part, and has no room
+  bytes.buffer.transfer();
+  client.resume();
+  const error = await written.promise; // nobody else is told
+  assertEquals((await socket.closed).error, error);
+  assertEquals(Reflect.get(Object(error), "code"), "ERR_INVALID_STATE");
+  assertEquals([app.metrics().heldBytes, app.metrics().queuedBytes], [0, 0]);
+});
+
 Deno.test("updateLimits lowers, raises and removes the budget", async () => {
   const { app, errors, port } = listen({});
   await using _closed = app;

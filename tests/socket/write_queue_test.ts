@@ -277,3 +277,21 @@ unit("WriteQueue fails where bytes were transferred before they were sent, and s
     transport.close();
   }
 });
+
+unit("WriteQueue fails where bytes were transferred when a part of them was sent", async () => {
+  const gone = counting(20_000);
+  const [near] = memoryPair();
+  const write = async () => {
+    await Promise.resolve();
+    gone.buffer.transfer();
+    return 6_000;
+  };
+  const { queue, port } = makeQueue(Object.assign(near, { write }));
+  queue.append(gone);
+  queue.append(bytes(2));
+  queue.flush();
+  await turn();
+  assertEquals([port.told.at(-1), Reflect.get(Object(port.failure), "code")], ["writeFailed", "ERR_INVALID_STATE"]);
+  assertEquals([queue.sentBytes, queue.length], [6_000, 14_001]);
+  near.close();
+});
