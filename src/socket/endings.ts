@@ -47,6 +47,14 @@ export function transferredError(): TcpError {
   });
 }
 
+/** A chunk that was handed over was transferred, and with it the memory that further bytes were read into. */
+export function chunkTransferredError(): TcpError {
+  return new TcpError("Cannot read: the memory of a chunk was transferred to somebody else; transfer a copy instead", {
+    code: "ERR_INVALID_STATE",
+    syscall: "read",
+  });
+}
+
 /** There is no connection, and none is being made. */
 export function unconnectedError(syscall: string): TcpError {
   return new TcpError(`Cannot ${syscall}: the socket is not connected`, { code: "ERR_SOCKET_CLOSED", syscall });

@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { turnOver } from "../base/clock.ts";
 import { load } from "../base/read_proof.ts";
 import type { Transport } from "../transport/transport.ts";
+import { chunkTransferredError } from "./endings.ts";
 
 /** What the loop does after a chunk was offered. */
 export type Taken =
@@ -187,6 +188,7 @@ export class ReadLoop {
   #receive(bytes: number | null): void {
     const transport = this.#transport;
     let window = this.#target!; // set by every read
+    if (window.length === 0) throw chunkTransferredError(); // none is empty
     if (
       transport !== undefined && this.#nextBytes === SMALLEST_BUFFER_BYTES && this.#mayBeMore(transport, window, bytes)
     ) {

@@ -16,7 +16,10 @@ export interface TCPSocketEvents {
   ready: [];
   /** The TLS handshake is done, of a connect or an `upgradeTls`. */
   secureConnect: [];
-  /** Bytes were received. The buffer is not used again, so you may keep it. With `setEncoding` they come as strings. */
+  /**
+   * Bytes were received. They are not overwritten, so you may keep them. With `setEncoding` they come as strings. Other
+   * chunks stand in the same `ArrayBuffer`: to transfer one to a worker, transfer a copy of it.
+   */
   data: [data: Buffer];
   /** The peer has sent its last byte and all of them have been handed over. */
   end: [];
