@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- a command line
 /**
- * The servers that are measured: `deno run --allow-net tests/bench/server.ts MODE PORT [deadlines|limits|shaped]`, for a load generator
- * that speaks the mode's protocol; `tls PORT CERT KEY [deno]` echoes over TLS and needs `--allow-read`.
+ * The servers that are measured: `deno run --allow-net tests/bench/server.ts MODE PORT [EXTRA]`, for a load generator that
+ * speaks the mode's protocol. EXTRA is `deadlines`, `limits`, the name of one of these, `shaped` or `observed`.
+ * `tls PORT CERT KEY [deno]` echoes over TLS and needs `--allow-read`.
  */
 
 import { createChatServer } from "../../examples/chat/server.ts";
@@ -31,8 +32,8 @@ const modes: Record<string, (socket: TCPSocket) => void> = {
 };
 
 const [mode = "", port = "", extra = "", keyFile = "", engine = "auto"] = Deno.args;
-// All of them on, and none of them near: what they cost is what traffic pays.
-const deadlines = extra !== "deadlines" ? {} : {
+// None of them is near: what they cost is what traffic pays.
+const deadlines = {
   firstByteMs: 60_000,
   frameMs: 60_000,
   idleMs: 60_000,
@@ -41,35 +42,43 @@ const deadlines = extra !== "deadlines" ? {} : {
   lifetimeMs: 600_000,
   rate: { bytesPerSecond: 1 },
 };
-// The same for limits; shaping costs a promise for each read and write, so it has a word of its own.
 const far = 1_000_000_000;
 const limits = {
-  maxConnections: 20_000,
-  ...(extra !== "limits" && extra !== "shaped" ? {} : {
-    maxConnectionsPerAddress: far,
-    acceptsPerSecondPerAddress: far,
-    shedSilent: true,
-    memoryBudgetBytes: far,
-    readWhileBlocked: false,
-    allow: ["127.0.0.0/8", "2001:db8::/32"],
-    deny: ["192.0.2.0/24"],
-  }),
-  ...(extra !== "shaped" ? {} : { readBytesPerSecond: far, writeBytesPerSecond: far }),
+  maxConnectionsPerAddress: far,
+  acceptsPerSecondPerAddress: far,
+  shedSilent: true,
+  memoryBudgetBytes: far,
+  readWhileBlocked: false,
+  allow: ["127.0.0.0/8", "2001:db8::/32"],
+  deny: ["192.0.2.0/24"],
+};
+// Shaping costs a promise for each read and write, so it has a word of its own.
+const shaping = { readBytesPerSecond: far, writeBytesPerSecond: far };
+
+/** All of them under that word, or one under its own name. */
+function chosen<Options extends object>(word: string, options: Options): Partial<Options> {
+  if (extra === word) return options;
+  return Object.fromEntries(Object.entries(options).filter(([name]) => name === extra)) as Partial<Options>;
+}
+
+const options = {
+  deadlines: chosen("deadlines", deadlines),
+  limits: { maxConnections: 20_000, ...chosen("limits", limits), ...chosen("shaped", shaping) },
 };
 const handler = modes[mode];
 if (mode === "chat") {
-  createChatServer({ limits }).app.listen(Number(port), "127.0.0.1");
+  createChatServer({ limits: options.limits }).app.listen(Number(port), "127.0.0.1");
 } else if (mode === "tls") {
   const [cert, key] = [Deno.readTextFileSync(extra), Deno.readTextFileSync(keyFile)];
   createServer(ServerProtocol.TCP, {
-    limits,
+    limits: options.limits,
     ...(engine === "deno" ? { tls: { cert, key, engine: "deno" }, tcp: { noDelay: false } } : { tls: { cert, key } }),
   }).onConnection((socket) => socket.on("data", (data) => socket.write(data))).listen(Number(port), "127.0.0.1");
 } else if (handler !== undefined) {
-  createServer(ServerProtocol.TCP, { limits, deadlines }).onConnection(handler).listen(Number(port), "127.0.0.1");
+  const app = createServer(ServerProtocol.TCP, options).onConnection(handler);
+  if (extra === "observed") app.observe(() => {});
+  app.listen(Number(port), "127.0.0.1");
 } else {
-  console.error(
-    `usage: server.ts ${Object.keys(modes).join("|")}|chat PORT [deadlines|limits|shaped], or tls PORT CERT KEY [deno]`,
-  );
+  console.error(`usage: server.ts ${Object.keys(modes).join("|")}|chat PORT [EXTRA], or tls PORT CERT KEY [deno]`);
   Deno.exit(2);
 }
