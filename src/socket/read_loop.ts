@@ -188,7 +188,7 @@ export class ReadLoop {
   #receive(bytes: number | null): void {
     const transport = this.#transport;
     let window = this.#target!; // set by every read
-    if (window.length === 0) throw chunkTransferredError(); // none is empty
+    if (window.length === 0 && bytes !== null) throw chunkTransferredError(); // none is empty
     if (
       transport !== undefined && this.#nextBytes === SMALLEST_BUFFER_BYTES && this.#mayBeMore(transport, window, bytes)
     ) {

@@ -320,7 +320,8 @@ export class WriteQueue implements ByteSink {
     if (this.#callbacks !== undefined && this.length > 0) this.#settleSent();
     if (left > 0) {
       const piece = this.#piece!; // it is what was written
-      return this.#give(transport, piece.length < left ? piece : piece.subarray(piece.length - left)); // see there
+      // A piece that was transferred is empty, and cannot be cut.
+      return this.#give(transport, piece.length < left ? piece : piece.subarray(piece.length - left));
     }
     if (this.#staging !== undefined) returnStaging(this.#staging);
     if (this.#together !== undefined) this.#returnTogether(this.#together);

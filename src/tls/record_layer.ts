@@ -77,10 +77,8 @@ export class RecordLayer {
   }
 
   /** Makes records of all the bytes, in memory that is the caller's alone; undefined where the TLS socket is gone. */
-  seal(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> | undefined {
-    let total = 0;
+  seal(pieces: readonly Uint8Array[], total: number): Uint8Array<ArrayBuffer> | undefined {
     for (const bytes of pieces) {
-      total += bytes.length;
       for (let at = 0; at < bytes.length; at += MOST_BYTES) {
         const part = bytes.length <= MOST_BYTES ? bytes : bytes.subarray(at, at + MOST_BYTES);
         if (this.#writeBuffer.call(this.#handle, REQUEST, part) !== 0) return undefined;

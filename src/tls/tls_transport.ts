@@ -19,11 +19,10 @@ const TOGETHER_BYTES = 16_384;
 /** Larger records are freed as soon as they are sent: as garbage they would make the runtime collect all the time. */
 const LARGE_RECORDS_BYTES = 4_096;
 
-/** What waits for plaintext. */
+/** What waits for plaintext: to fill that buffer, or to get a chunk. */
 interface Read {
-  /** Gets what it wants of what has come. */
-  take(): unknown;
-  resolve(taken: unknown): void;
+  readonly buffer: Uint8Array | undefined;
+  resolve(taken: number | Buffer | null): void;
   reject(error: unknown): void;
 }
 
@@ -73,31 +72,21 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
     // Nearly nothing but the ends is left to the streams.
     const layer = this.#layer = RecordLayer.of(stream, this);
     carrier.secured(this, layer && ((records) => this.#open(layer, records)));
-    if (layer === undefined) stream.on("data", (chunk: Buffer) => this.#came(chunk));
+    if (layer === undefined) stream.on("data", (chunk: Buffer) => this.arrived(chunk));
     else stream.resume(); // for its end
     stream.on("end", () => this.#end());
     stream.on("error", (error) => this.#fail(error));
   }
 
-  /** From the TLS socket's stream. */
-  #came(chunk: Buffer): void {
-    this.arrived(chunk);
-    this.#answer();
-  }
-
-  /** For the record layer: plaintext has come, and perhaps more of it in this call. */
+  /** For the record layer, or the TLS socket: plaintext has come. */
   arrived(chunk: Buffer): void {
     if (this.#closed) return;
     this.#chunks.push(chunk);
     this.#queued += chunk.length;
-  }
-
-  /** Everything that came together is there. */
-  #answer(): void {
     const read = this.#read;
     if (read !== undefined && this.#queued > 0) {
       this.#read = undefined;
-      read.resolve(read.take());
+      read.resolve(this.#answer(read.buffer));
     }
     if (this.#isFull) this.#carrier.held = true;
   }
@@ -150,23 +139,29 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
-    return buffer.length === 0 ? Promise.resolve(0) : this.#ask(() => this.#fill(buffer));
+    return buffer.length === 0 ? Promise.resolve(0) : this.#ask(buffer);
   }
 
   take(): Promise<Buffer | null> {
-    return this.#ask(this.#takeFirst);
+    return this.#ask();
   }
 
-  #ask<Taken>(take: () => Taken): Promise<Taken | null> {
+  #ask(buffer: Uint8Array): Promise<number | null>;
+  #ask(): Promise<Buffer | null>;
+  #ask(buffer?: Uint8Array): Promise<number | Buffer | null> {
     if (this.#closed) return Promise.reject(closedError());
     if (this.#read !== undefined) return Promise.reject(new Deno.errors.Busy("A read is pending already"));
-    if (this.#queued > 0) return Promise.resolve(take());
+    if (this.#queued > 0) return Promise.resolve(this.#answer(buffer));
     const failure = this.#takeFailure();
     if (failure !== undefined) return Promise.reject(failure.error);
     if (this.#ended) return Promise.resolve(null);
     return new Promise((resolve, reject) => {
-      this.#read = { take, resolve, reject };
+      this.#read = { buffer, resolve, reject };
     });
+  }
+
+  #answer(buffer: Uint8Array | undefined): number | Buffer {
+    return buffer === undefined ? this.#takeFirst() : this.#fill(buffer);
   }
 
   write(bytes: Uint8Array): Promise<number> {
@@ -178,9 +173,10 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
     const failure = this.#takeFailure();
     if (failure !== undefined) return Promise.reject(failure.error);
     if (this.#failed || this.#finishing !== undefined) return Promise.reject(pipeError());
-    const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+    let bytes = 0;
+    for (const { length } of pieces) bytes += length;
     if (bytes === 0) return Promise.resolve(0);
-    const records = this.#layer?.seal(pieces);
+    const records = this.#layer?.seal(pieces, bytes);
     if (this.#layer !== undefined && records === undefined) return Promise.reject(pipeError());
     return new Promise((resolve, reject) => {
       this.#writes.push({ bytes, records, resolve, reject });
@@ -234,11 +230,9 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
   #open(layer: RecordLayer, records: Uint8Array): void {
     const answer = layer.open(records);
     if (answer !== undefined) this.#carrier.write(answer, nothing);
-    this.#answer();
   }
 
-  // Made once: it is asked for again and again.
-  readonly #takeFirst = (): Buffer => {
+  #takeFirst(): Buffer {
     const first = this.#chunks[0]!; // callers have looked
     const at = this.#at;
     const left = first.length - at;
@@ -251,7 +245,7 @@ export class TlsTransport implements Transport, CarrierOwner, RecordReceiver {
     this.#at = 0;
     this.#took(left);
     return at === 0 ? first : first.subarray(at);
-  };
+  }
 
   #fill(buffer: Uint8Array): number {
     let filled = 0;

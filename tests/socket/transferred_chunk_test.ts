@@ -6,7 +6,9 @@ import { createServer, TcpError, type TCPSocket } from "../../mod.ts";
 import { connect } from "../../tcp.ts";
 
 /** What ends a connection whose server does that with its first chunk, before the second comes. */
-async function failureOf(transfer: (chunk: Buffer, next: () => void) => void): Promise<Error | undefined> {
+async function failureOf(
+  transfer: (chunk: Buffer, next: () => void, client: TCPSocket) => void,
+): Promise<Error | undefined> {
   await using app = createServer();
   app.onError(() => {});
   const accepted = Promise.withResolvers<TCPSocket>();
@@ -14,7 +16,7 @@ async function failureOf(transfer: (chunk: Buffer, next: () => void) => void): P
   app.listen(0, "127.0.0.1");
   await using client = await connect({ port: app.address()!.port, host: "127.0.0.1" });
   const socket = await accepted.promise;
-  socket.once("data", (chunk) => transfer(chunk, () => client.write("second")));
+  socket.once("data", (chunk) => transfer(chunk, () => client.write("second"), client));
   client.write("first");
   return (await socket.closed).error;
 }
@@ -37,6 +39,16 @@ for (
     assertEquals(error instanceof TcpError && [error.code, error.syscall], ["ERR_INVALID_STATE", "read"]);
   });
 }
+
+Deno.test("where nothing more comes than the end, a chunk may be transferred when the next read is under way", async () => {
+  const error = await failureOf((chunk, _next, client) =>
+    void setImmediate(() => {
+      (chunk.buffer as ArrayBuffer).transfer();
+      client.end();
+    })
+  );
+  assertEquals(error, undefined);
+});
 
 Deno.test("a copy of a chunk may be transferred", async () => {
   await using app = createServer();
